@@ -1,0 +1,35 @@
+//! The vocabulary: who asks, what for, on what, with what we know, and when. Pure values, no I/O.
+
+mod action; // what kind of act
+mod canonical; // one way to write JSON for hashing
+mod context; // what we found out, apart from what the caller says
+mod digest; // one way to hash
+mod id; // names for agents, actions, policies
+mod mode; // which mode of operation is in force
+mod pattern; // globs over names
+mod principal; // who asks
+mod request; // all of it, as one question to the engine
+mod resource; // on what
+mod secret; // values that never print
+mod severity; // how bad
+mod time;
+mod tool; // what the catalogue knows of a tool // instants and the clock port
+
+pub use action::ActionType;
+pub use canonical::{canonical_json, write_canonical};
+pub use context::{
+    ApprovalEvidence, Context, Health, Integrity, OverrideEvidence, QuotaVerdict, Stated, ValueList,
+};
+pub use digest::Digest;
+pub use id::{
+    ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, PolicyId, RESERVED_AGENTS,
+};
+pub use mode::{IncidentScope, LockdownState, ModeError, ModeName, ModeState};
+pub use pattern::{Pattern, PatternError, PatternList};
+pub use principal::{Authentication, Principal, PrincipalStatus, Role, Roles, TrustLevel};
+pub use request::{ActionRequest, Arguments, Purpose};
+pub use resource::{NameError, Resource, check_run_name, check_target, check_tool_name};
+pub use secret::Secret;
+pub use severity::Severity;
+pub use time::{Clock, Timestamp};
+pub use tool::{Annotations, Owner, ToolClass, ToolFacts};

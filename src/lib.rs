@@ -1,0 +1,4 @@
+//! policyguard: a policy gateway between AI agents and the tools they call.
+
+pub mod domain;
+pub mod policy;

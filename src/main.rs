@@ -1,0 +1,3 @@
+//! The binary: parses the command line, hands it to the library, returns its exit code.
+
+fn main() {}

@@ -1,0 +1,333 @@
+//! What the engine answers. Only the engine can make one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::{ActionRequest, Digest, ModeName, PolicyId, Severity};
+
+/// The three answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It may be done.
+    Allow,
+    /// It may be done once a person has said so.
+    RequireApproval,
+    /// It may not be done.
+    Deny,
+}
+
+impl Effect {
+    /// The effect's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::RequireApproval => "require_approval",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
+        /// Why, as a closed list that clients match on (`spec/decision.md`, "The decision").
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the specification.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code as clients see it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The words behind `Policy violation: `, with `<MODE>` still in them.
+            const fn template(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Lockdown is on.
+    Lockdown = "lockdown", "Lockdown";
+    /// The bundle is not the one that was signed.
+    Integrity = "integrity", "Policy integrity check failed";
+    /// No tool or target could have this name.
+    InvalidName = "invalid_name", "Invalid name";
+    /// A run of a tool that is not catalogued.
+    UnknownTool = "unknown_tool", "Not whitelisted for <MODE> mode";
+    /// The tool's definition changed.
+    Quarantined = "quarantined", "Tool quarantined";
+    /// The door needs a credential.
+    Unauthenticated = "unauthenticated", "Not authenticated";
+    /// The agent is suspended.
+    AgentSuspended = "agent_suspended", "Agent suspended";
+    /// `global_rules.always_blocked`.
+    AlwaysBlocked = "always_blocked", "Globally blocked - destructive operation";
+    /// An argument reaches a protected path.
+    ProtectedPath = "protected_path", "Protected file";
+    /// The agent's own deny-list.
+    AgentDeniedTools = "agent_denied_tools", "Agent restriction";
+    /// The agent's own allow-list.
+    AgentAllowedTools = "agent_allowed_tools", "Agent restriction";
+    /// The caller lacks the role.
+    RoleRequired = "role_required", "Role required";
+    /// The mode blocks it.
+    ModeBlocked = "mode_blocked", "Blocked in <MODE> mode";
+    /// The mode does not list it.
+    ModeNotListed = "mode_not_listed", "Not whitelisted for <MODE> mode";
+    /// The service needs no repair.
+    ServiceHealthy = "service_healthy", "Critical service protection";
+    /// The service is not part of the incident.
+    OutOfScope = "out_of_scope", "Critical service protection";
+    /// Not at this hour.
+    OutsideHours = "outside_hours", "Outside allowed time window";
+    /// Not with this resource.
+    ResourceDenied = "resource_denied", "Resource policy";
+    /// A rule says no.
+    RuleDeny = "rule_deny", "Denied by rule";
+    /// A constraint of the policy does not hold.
+    ConstraintViolated = "constraint_violated", "Parameter constraint violated";
+    /// The tool's own schema does not hold.
+    InvalidParameters = "invalid_parameters", "Invalid arguments";
+    /// A quota is used up.
+    RateLimited = "rate_limited", "Quota exceeded";
+    /// A person must say yes first.
+    ApprovalRequired = "approval_required", "Approval required but not granted";
+    /// A person said no.
+    ApprovalDenied = "approval_denied", "Approval denied";
+    /// Nothing allows it.
+    DefaultDeny = "default_deny", "No rule allows this";
+    /// A gateway tool that nothing denies.
+    Builtin = "builtin", "Gateway tool";
+    /// The mode allows it.
+    ModeAllowed = "mode_allowed", "Allowed by the mode";
+    /// A rule allows it.
+    RuleAllow = "rule_allow", "Allowed by rule";
+    /// Nothing denies it, and that is enough here.
+    DefaultAllow = "default_allow", "Allowed by default";
+    /// A person said yes.
+    Approved = "approved", "Approved";
+    /// An override lifted the denial.
+    Override = "override", "Override";
+}
+
+impl Code {
+    /// The words behind `Policy violation: `.
+    #[must_use]
+    pub fn text(self, mode: &ModeName) -> String {
+        self.template().replace("<MODE>", mode.as_str())
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Words for people that cost nothing to hand out: the allow path builds none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// Known when we were built.
+    Static(&'static str),
+    /// Known when the snapshot was built.
+    Shared(Arc<str>),
+    /// Built for this denial.
+    Owned(String),
+}
+
+impl Text {
+    /// The words.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Shared(text) => text,
+            Self::Owned(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The rule that decided. Built with the snapshot, shared by every decision it makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Determinant {
+    /// The policy.
+    pub policy: PolicyId,
+    /// The rule's place in it, from 0.
+    pub rule: usize,
+    /// The rule's name.
+    pub name: Option<Arc<str>>,
+    /// Where it is written.
+    pub at: Arc<str>,
+    /// The rule's content digest.
+    pub digest: Digest,
+    /// Of the incident that a violation opens.
+    pub severity: Severity,
+}
+
+/// What kind of change would change the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyKind {
+    /// Another mode.
+    Mode,
+    /// More trust.
+    Trust,
+    /// An approval.
+    Approval,
+    /// An override by an operator.
+    Override,
+    /// Another time.
+    Time,
+    /// Other arguments.
+    Arguments,
+    /// Another tool or name.
+    Name,
+    /// A caller with another role.
+    Role,
+    /// An operator who lifts lockdown, suspension or quarantine.
+    Operator,
+    /// Waiting.
+    Wait,
+    /// A change of the policy itself.
+    Policy,
+    /// Nothing.
+    None,
+}
+
+/// What would change the answer, in words for people and models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// The kind of change.
+    pub kind: RemedyKind,
+    /// The change in words.
+    pub text: String,
+}
+
+/// The engine's answer to one request, together with that request, so that neither can be exchanged.
+///
+/// The fields are private to this room: only [`crate::policy::Engine::decide`] makes one.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub(super) request: Arc<ActionRequest>,
+    pub(super) effect: Effect,
+    pub(super) code: Code,
+    pub(super) reason: Text,
+    pub(super) determined_by: Option<Arc<Determinant>>,
+    pub(super) policy_version: u64,
+    pub(super) bundle_digest: Digest,
+    pub(super) warnings: Vec<Text>,
+    pub(super) problems: Vec<String>,
+    pub(super) remedy: Option<Remedy>,
+    pub(super) retry_after_seconds: Option<u64>,
+    pub(super) modifies: bool,
+}
+
+impl Decision {
+    /// The request that was decided.
+    #[must_use]
+    pub const fn request(&self) -> &Arc<ActionRequest> {
+        &self.request
+    }
+
+    /// Allow, deny, or require approval.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Why, as a code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Why, in words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.reason.as_str()
+    }
+
+    /// The rule that decided, if a rule did.
+    #[must_use]
+    pub fn determined_by(&self) -> Option<&Determinant> {
+        self.determined_by.as_deref()
+    }
+
+    /// The mode under which it was decided.
+    #[must_use]
+    pub fn mode(&self) -> &ModeName {
+        &self.request.context.mode
+    }
+
+    /// The version of the policy under which it was decided.
+    #[must_use]
+    pub const fn policy_version(&self) -> u64 {
+        self.policy_version
+    }
+
+    /// The digest of the bundle under which it was decided.
+    #[must_use]
+    pub const fn bundle_digest(&self) -> &Digest {
+        &self.bundle_digest
+    }
+
+    /// What the caller should know besides.
+    #[must_use]
+    pub fn warnings(&self) -> &[Text] {
+        &self.warnings
+    }
+
+    /// Every problem of the arguments, for `invalid_parameters` and `constraint_violated`.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// What would change a denial.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<&Remedy> {
+        self.remedy.as_ref()
+    }
+
+    /// Seconds to wait, for `rate_limited`.
+    #[must_use]
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
+    }
+
+    /// Whether the tool may change something; true for tools that nobody knows.
+    #[must_use]
+    pub const fn modifies(&self) -> bool {
+        self.modifies
+    }
+}
