@@ -1,0 +1,9 @@
+//! The policy administration point (PAP): what is loaded, from where, and which version it becomes.
+
+mod files; // the files as they stand on disk
+mod release; // a version of the policy, as it is stored
+mod watch; // files that change
+
+pub use files::{EMBEDDED_NAME, ReadError, embedded, read};
+pub use release::Release;
+pub use watch::{WatchError, watch};
