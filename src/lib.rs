@@ -2,3 +2,7 @@
 
 pub mod domain;
 pub mod policy;
+
+pub mod audit;
+pub mod guardrails;
+pub mod storage;
