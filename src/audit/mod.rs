@@ -1,0 +1,37 @@
+//! The audit trail: every decision and outcome, in order, each record sealed by the one before.
+//!
+//! No record, no action: whatever acts needs a [`Recorded`] decision, and only the [`Recorder`] makes one.
+
+mod chain; // how records are sealed
+mod clerk; // the threads behind it
+mod columns; // what is searched by
+mod entry; // what is written together
+mod error; // what can go wrong
+mod ids; // names of attempts
+mod line; // what waits to be written
+mod record; // what a record says
+mod recorder;
+mod redact; // what is taken out of it first
+mod render; // its canonical text
+mod scribe; // how records are made of what happened
+mod store; // what the trail needs from a store
+mod writer; // group commit // who writes
+
+pub use chain::Head;
+pub use columns::{Columns, kind_code, status_code};
+pub use entry::{Durability, Entry, Release, StateChange};
+pub use error::{AuditError, Conflict};
+pub use ids::{action_sequence, record_id, record_sequence};
+pub use record::{
+    Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
+    Ruling, Source, Status,
+};
+pub use recorder::{Config, DurabilityPolicy, Recorded, Recorder, Recovery, Simulated};
+pub use redact::{Redactor, derive};
+pub use render::{Body, Place};
+pub use scribe::{ChangeNote, Outcome, OutcomeOf};
+pub use store::{AuditStore, LogKeeper, LogSync, Marks, StoreFault, Trail};
+pub use writer::Listener;
+
+#[cfg(test)]
+mod tests;
