@@ -1,5 +1,8 @@
 //! policyguard: a policy gateway between AI agents and the tools they call.
 
-pub mod cloud;
+// Floor 0: the vocabulary.
 pub mod domain;
+
+// Floor 1: the rules. Pure: no clock, no randomness, no I/O.
+pub mod cloud;
 pub mod policy;
