@@ -89,18 +89,18 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> Problem {
             tracing::error!(%action_id, why, "audit_unavailable");
             Problem::new(ProblemCode::AuditUnavailable, "the decision could not be recorded, so nothing ran")
                 .hint("try again; /readyz tells when the trail takes records")
-                .action(action_id)
+                .action(*action_id)
         }
         Unanswered::Withheld { action_id, why } => {
             tracing::error!(%action_id, why, "audit_unavailable");
             Problem::new(ProblemCode::AuditUnavailable, "it ran, but its outcome could not be recorded: the output is withheld")
                 .hint("ask for the state before you try again")
-                .action(action_id)
+                .action(*action_id)
         }
         Unanswered::Unsettled { action_id } => {
             Problem::new(ProblemCode::Unsettled, "policy or mode changed again and again while the call was decided; nothing ran")
                 .hint("try again")
-                .action(action_id)
+                .action(*action_id)
         }
         Unanswered::Broken => Problem::new(ProblemCode::Internal, "internal error; nothing was allowed by it").hint("the log names the cause"),
     }
