@@ -2,7 +2,11 @@
 //!
 //! Prints medians over single calls, beside the bare cost of one SQLite commit of the same size in the same run.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports to a terminal and stops at the first fault")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench reports to a terminal and stops at the first fault"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +23,10 @@ use serde_json::{Map, Value, json};
 const CALLS: usize = 20_000;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(run());
 }
 
@@ -27,11 +34,22 @@ async fn run() {
     let dir = tempfile::tempdir().unwrap();
     let app = App::open(&config(dir.path())).await.unwrap();
     let read = one_caller(&app, "list_services", Map::new()).await;
-    report("read, one caller (decision and outcome recorded, committed)", &read);
-    let denied = one_caller(&app, "restart_service", arguments(json!({ "service_name": "cache" }))).await;
+    report(
+        "read, one caller (decision and outcome recorded, committed)",
+        &read,
+    );
+    let denied = one_caller(
+        &app,
+        "restart_service",
+        arguments(json!({ "service_name": "cache" })),
+    )
+    .await;
     report("denial, one caller (decision recorded, committed)", &denied);
     let baseline = commits(dir.path());
-    report("baseline: one SQLite commit of 1,200 bytes, no chain, no index", &baseline);
+    report(
+        "baseline: one SQLite commit of 1,200 bytes, no chain, no index",
+        &baseline,
+    );
     for callers in [1, 8, 64] {
         throughput(&app, callers).await;
     }
@@ -77,14 +95,19 @@ async fn throughput(app: &App, callers: usize) {
     let seconds = begun.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a count of calls")]
     let rate = count as f64 / seconds;
-    println!("{callers:>3} callers: {rate:>9.0} reads/s, {:>9.0} records/s", 2.0 * rate);
+    println!(
+        "{callers:>3} callers: {rate:>9.0} reads/s, {:>9.0} records/s",
+        2.0 * rate
+    );
 }
 
 fn commits(dir: &Path) -> Vec<Duration> {
     let connection = rusqlite::Connection::open(dir.join("baseline.db")).unwrap();
     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; CREATE TABLE r (seq INTEGER PRIMARY KEY, body BLOB);").unwrap();
     let body = vec![b'x'; 1200];
-    let mut insert = connection.prepare("INSERT INTO r (body) VALUES (?1)").unwrap();
+    let mut insert = connection
+        .prepare("INSERT INTO r (body) VALUES (?1)")
+        .unwrap();
     (0..CALLS)
         .map(|_| {
             let begun = Instant::now();
@@ -97,8 +120,19 @@ fn commits(dir: &Path) -> Vec<Duration> {
 fn report(what: &str, times: &[Duration]) {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
-    let at = |share: usize| sorted.get(sorted.len() * share / 100).copied().unwrap_or_default();
-    println!("{what}: p50 {:?}, p90 {:?}, p99 {:?} over {} calls", at(50), at(90), at(99), sorted.len());
+    let at = |share: usize| {
+        sorted
+            .get(sorted.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "{what}: p50 {:?}, p90 {:?}, p99 {:?} over {} calls",
+        at(50),
+        at(90),
+        at(99),
+        sorted.len()
+    );
 }
 
 fn arguments(value: Value) -> Map<String, Value> {
@@ -108,5 +142,12 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn config(dir: &Path) -> Config {
     let data = dir.join("data").to_str().unwrap().to_owned();
     let values = [("data_dir", data), ("server.port", "0".to_owned())];
-    resolve(&Flags { config: None, values: values.into() }, &BTreeMap::new()).unwrap()
+    resolve(
+        &Flags {
+            config: None,
+            values: values.into(),
+        },
+        &BTreeMap::new(),
+    )
+    .unwrap()
 }

@@ -18,6 +18,7 @@ use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
 use crate::governance::{self, Facts, Governance};
 use crate::identity::LocalAuthenticator;
+use crate::policy_admin::Compiler;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
@@ -68,8 +69,8 @@ pub struct App {
     pub recorder: Recorder,
     /// The named checks.
     pub health: Arc<Health>,
-    /// Every tool, as the rules see it.
-    tools: Arc<[ToolFacts]>,
+    /// What every version of the policy is compiled for.
+    compiler: Compiler,
     facts: Facts,
     policies: Option<PathBuf>,
     data_dir: PathBuf,
@@ -99,14 +100,16 @@ impl App {
         let store = storage::open(&config.data_dir)?;
         let cloud = Arc::new(CloudBackend::new(start::stored_cloud(&store)?).map_err(|fault| OpenError::Store(fault.to_string()))?);
         let definitions = definitions(&cloud, &backends);
-        let tools: Arc<[ToolFacts]> = definitions.iter().map(|definition| definition.facts.clone()).collect();
+        let tools: Vec<ToolFacts> = definitions.iter().map(|definition| definition.facts.clone()).collect();
         let policies = start::policy_path(config);
-        let loaded = governance::load(policies.as_deref(), &tools, clock.now()).map_err(OpenError::Policy)?;
+        let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
+        let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
+        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now()).map_err(OpenError::Policy)?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
         recorder.listen(Arc::clone(&facts.health) as Arc<_>);
-        let first = start::First { store: &store, loaded: &loaded, tools: &tools, recovery: &recovery, clock: &*clock };
+        let first = start::First { store: &store, loaded: &loaded, compiler: &compiler, recovery: &recovery, clock: &*clock };
         let situation = first.situation(&recorder).await?;
         let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
@@ -118,7 +121,7 @@ impl App {
             gate,
             health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
-            tools,
+            compiler,
             facts,
             policies,
             data_dir: config.data_dir.clone(),

@@ -9,11 +9,10 @@ use serde_json::json;
 use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, StateChange};
 use crate::config::{AuthMode, Config};
 use crate::decision_point::{Moment, Situation};
-use crate::domain::{Clock, Health, Integrity, LockdownState, ModeState, Timestamp, ToolFacts};
+use crate::domain::{Clock, Health, Integrity, LockdownState, ModeState, Timestamp};
 use crate::governance::{self, Facts, Loaded};
 use crate::modes::{self, HealthBook};
-use crate::policy::Engine;
-use crate::policy_admin::Release;
+use crate::policy_admin::{Compiler, Release};
 use crate::storage::Store;
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
@@ -90,7 +89,7 @@ pub(super) fn checks(recorder: &Recorder, facts: &Facts) -> telemetry::Health {
 pub(super) struct First<'a> {
     pub(super) store: &'a Store,
     pub(super) loaded: &'a Loaded,
-    pub(super) tools: &'a [ToolFacts],
+    pub(super) compiler: &'a Compiler,
     pub(super) recovery: &'a Recovery,
     pub(super) clock: &'a dyn Clock,
 }
@@ -117,7 +116,7 @@ impl First<'_> {
             .with("policy_version", json!(release.version))
             .with("mode", json!(mode.mode));
         recorder.change(note, changes, None).await.map_err(|fault| OpenError::Store(fault.to_string()))?;
-        let engine = Engine::compile(Arc::clone(bundle), self.tools, release.version);
+        let engine = self.compiler.engine(bundle, release.version);
         let situation = Situation {
             epoch: 0,
             engine: Arc::new(engine),

@@ -11,9 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::audit::{AuditError, ChangeNote, Recorder};
 use crate::decision_point::{Gate, keep_time};
-use crate::domain::ToolFacts;
 use crate::governance::{self, Facts, LOCKDOWN_FILE};
-use crate::policy_admin;
+use crate::policy_admin::{self, Compiler};
 
 use super::App;
 
@@ -70,7 +69,7 @@ struct Reloads {
     gate: Arc<Gate>,
     recorder: Recorder,
     path: Option<PathBuf>,
-    tools: Arc<[ToolFacts]>,
+    compiler: Compiler,
     facts: Facts,
 }
 
@@ -80,7 +79,7 @@ impl Reloads {
             gate: Arc::clone(&app.gate),
             recorder: app.recorder.clone(),
             path: app.policies.clone(),
-            tools: Arc::clone(&app.tools),
+            compiler: app.compiler.clone(),
             facts: app.facts.clone(),
         }
     }
@@ -105,14 +104,14 @@ impl Reloads {
 
     /// Reads the files; a bad policy keeps the last good one, and says so in status, log and record.
     async fn reload(&self, told: bool) {
-        let (path, tools, now) = (self.path.clone(), Arc::clone(&self.tools), self.gate.clock().now());
-        let read = tokio::task::spawn_blocking(move || governance::load(path.as_deref(), &tools, now)).await;
+        let (path, compiler, now) = (self.path.clone(), self.compiler.clone(), self.gate.clock().now());
+        let read = tokio::task::spawn_blocking(move || governance::load(path.as_deref(), compiler.tools(), now)).await;
         let loaded = match read {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(fault)) => return self.keep_last_good(fault).await,
             Err(broken) => return self.keep_last_good(broken.to_string()).await,
         };
-        match governance::activate(&self.gate, &loaded, &self.tools).await {
+        match governance::activate(&self.gate, &loaded, &self.compiler).await {
             Ok(true) => {
                 super::start::report(&loaded);
                 tracing::info!(version = self.gate.situation().engine.version(), "the policy was reloaded");

@@ -9,8 +9,8 @@ use crate::audit::{AuditError, ChangeNote, StateChange};
 use crate::decision_point::{ChangeError, Edit, Gate, Moment, Situation};
 use crate::domain::{ModeState, Timestamp, ToolFacts};
 use crate::modes;
-use crate::policy::{self, Bundle, Engine, Finding};
-use crate::policy_admin::{self, Release};
+use crate::policy::{self, Bundle, Finding};
+use crate::policy_admin::{self, Compiler, Release};
 
 /// A bundle that is fit to run, and what was found in it.
 pub struct Loaded {
@@ -49,8 +49,8 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
 ///
 /// # Errors
 /// When the change cannot be written; the live version stays then.
-pub async fn activate(gate: &Gate, loaded: &Loaded, tools: &[ToolFacts]) -> Result<bool, AuditError> {
-    let change = gate.change(|now, moment| edit(now, moment, loaded, tools)).await;
+pub async fn activate(gate: &Gate, loaded: &Loaded, compiler: &Compiler) -> Result<bool, AuditError> {
+    let change = gate.change(|now, moment| edit(now, moment, loaded, compiler)).await;
     match change {
         Ok(_) => Ok(true),
         Err(ChangeError::Refused(())) => Ok(false),
@@ -58,13 +58,13 @@ pub async fn activate(gate: &Gate, loaded: &Loaded, tools: &[ToolFacts]) -> Resu
     }
 }
 
-fn edit(now: &Situation, moment: Moment, loaded: &Loaded, tools: &[ToolFacts]) -> Result<Edit, ()> {
+fn edit(now: &Situation, moment: Moment, loaded: &Loaded, compiler: &Compiler) -> Result<Edit, ()> {
     let live = Release { version: now.engine.version(), digest: now.engine.bundle().digest };
     let (release, is_new) = Release::after(Some(&live), &loaded.bundle);
     if !is_new {
         return Err(());
     }
-    let engine = Engine::compile(Arc::clone(&loaded.bundle), tools, release.version);
+    let engine = compiler.engine(&loaded.bundle, release.version);
     let mut next = Situation { engine: Arc::new(engine), ..now.clone() };
     let mut changes = vec![release.activate(&loaded.bundle.name, loaded.content.clone())];
     if let Some(state) = homeless(&now.mode_state(moment), &loaded.bundle, moment.wall) {

@@ -11,6 +11,7 @@ use crate::modes::{self, ModeRefusal, SwitchOrder, Terms};
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
+use super::status::tools_where;
 use super::{Governance, actor, changed, count, known_mode, mendable, note, refused, schemas, text};
 
 /// The fewest characters of a reason.
@@ -51,7 +52,7 @@ pub(super) async fn run(governance: &Governance, permit: &Permit) -> Result<Outp
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
     let state = &situation.modes;
-    let allowed = situation.engine.allowed_tools(&state.mode);
+    let allowed = tools_where(&situation.engine, &state.mode, |standing| standing.allowed);
     let mut result = json!({
         "success": true,
         "new_mode": state.mode,

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::decision_point::{Ask, Moment, Situation};
-use crate::domain::{Arguments, Health, Purpose, Resource, ToolClass};
+use crate::domain::{Arguments, Health, ModeName, Purpose, Resource, ToolClass, ToolFacts};
 use crate::modes::HealthBook;
-use crate::policy::DefaultDecision;
+use crate::policy::{DefaultDecision, Effect, Engine, Standing};
 use crate::tools::{Output, Permit, ToolDefinition};
 
 use super::{Governance, schemas};
@@ -59,8 +59,8 @@ pub(super) fn policy_status(governance: &Governance) -> Output {
     let services = governance.facts.health.services();
     let unhealthy = unhealthy(&services);
     let warnings = warnings(governance, &situation);
-    let allowed = situation.engine.allowed_tools(&state.mode);
-    let blocked = situation.engine.blocked_tools(&state.mode);
+    let allowed = tools_where(&situation.engine, &state.mode, |standing| standing.allowed);
+    let blocked = tools_where(&situation.engine, &state.mode, |standing| standing.blocked);
     let default_decision = match bundle.default_decision {
         DefaultDecision::Deny => "deny",
         DefaultDecision::Allow => "allow",
@@ -89,6 +89,12 @@ pub(super) fn policy_status(governance: &Governance) -> Output {
         "summary": summary,
         "warnings": warnings,
     }))
+}
+
+/// The catalogued tools of which the mode's lists say so.
+pub(super) fn tools_where(engine: &Engine, mode: &ModeName, says: impl Fn(Standing) -> bool) -> Vec<Arc<str>> {
+    let fits = |tool: &&ToolFacts| engine.standing(mode, &tool.name).is_some_and(&says);
+    engine.tools().filter(fits).map(|tool| Arc::clone(&tool.name)).collect()
 }
 
 fn unhealthy(services: &BTreeMap<String, Health>) -> Vec<&str> {
@@ -147,7 +153,7 @@ pub(super) async fn list_tools(governance: &Governance, permit: &Permit) -> Outp
             correlation_id: None,
         };
         let effect = governance.decision_point.consider_name(&ask).await;
-        if effect == crate::policy::Effect::Allow {
+        if effect == Effect::Allow {
             allowed.push(Arc::clone(&facts.name));
         }
         tools.push(json!({

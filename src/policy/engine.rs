@@ -88,6 +88,22 @@ impl Engine {
         self.decision(request, outcome, &evaluation.used())
     }
 
+    /// What a call of this name would be answered if its arguments fitted, for lists of tools.
+    ///
+    /// Rules that read arguments count as undecidable, so the answer is the more restrictive one.
+    #[must_use]
+    pub fn effect_by_name(&self, request: &ActionRequest) -> Effect {
+        let mut evaluation = Evaluation::new(self, request, Silent);
+        evaluation.with_arguments = false;
+        evaluation.run().map_or(Effect::Deny, |answer| answer.effect)
+    }
+
+    /// The denial that stands where the rules themselves broke: a bug must not allow.
+    #[must_use]
+    pub fn refuse(&self, request: &Arc<ActionRequest>) -> Decision {
+        self.decision(request, Err(super::verdict::broken()), &super::evaluation::Used::default())
+    }
+
     /// The arguments as they will be sent on: defaults of constraints and schema filled in where one is missing.
     #[must_use]
     pub fn complete(&self, tool: &str, mut arguments: Arguments) -> Arguments {

@@ -32,7 +32,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let restricted = self
             .mode
             .and_then(|mode| self.engine.bundle.modes.get(&mode.name));
-        if !restricted.is_some_and(|rules| rules.service_restrictions) {
+        if !self.with_arguments || !restricted.is_some_and(|rules| rules.service_restrictions) {
             return Ok(());
         }
         let sent = self.request.arguments.get("service_name");
@@ -185,6 +185,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Stage 12: the schema, then every constraint; each tells every problem.
     pub(super) fn arguments(&mut self) -> Passed {
+        if !self.with_arguments {
+            return Ok(());
+        }
         if self.holds(|this, report| this.check_schema(report)) {
             if self.holds(|this, report| this.check_constraints(report)) {
                 return Ok(());

@@ -36,6 +36,12 @@ fn by_override(code: Code) -> String {
     format!("an operator's override for {code} lifts it")
 }
 
+/// Where the rules broke; no code is closer than that nothing allowed it.
+pub(super) fn broken() -> Box<Denial> {
+    let reason = "No decision could be made: internal error";
+    denial(Code::DefaultDeny, reason, RemedyKind::Operator, "the log names the cause under the action id")
+}
+
 pub(super) fn lockdown() -> Box<Denial> {
     let reason = "Lockdown is on: only what ends it or looks at it runs";
     denial(
