@@ -1,0 +1,3 @@
+//! Administration of policies: where bundles come from.
+
+pub mod files; // from the disk, and the copy built into the binary

@@ -1,0 +1,3 @@
+//! Tests that see the house from its doors.
+
+mod policy_files;
