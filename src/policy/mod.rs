@@ -1,7 +1,14 @@
 //! The rules: a bundle of policy files becomes an engine, the engine decides. Pure.
 
 mod decision; // what the engine answers
+mod document; // the policy file as written
+mod error; // what can be wrong with it
+mod glob; // what patterns have in common
+mod import; // files in other forms than the native one
+mod load; // texts become a bundle
+mod normal; // the bundle as JSON, for hashing
 mod rule; // the normalized model that every dialect becomes
+mod text; // bytes become trees with places
 
 mod compile; // a bundle and a catalogue become an engine
 mod engine; // the snapshot that decides
@@ -22,9 +29,13 @@ mod schema; // a tool's own input schema
 
 pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
+pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
+pub use import::{call_problems, parse_rules};
+pub use load::{Loaded, MAX_RULES, load};
 pub use rule::{
     Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
     Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,
     ParameterType, Place, Policy, ResourceName, ResourcePolicy, Rule, RuleAction, TestOperator,
     ToolConstraints, TrustSet, WholeRegex,
 };
+pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};

@@ -8,4 +8,10 @@
 )]
 
 mod architecture;
+mod gate;
+mod policy_files;
+mod proofs;
+mod rest;
+mod seed;
 mod source;
+mod support;
