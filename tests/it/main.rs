@@ -8,4 +8,5 @@
 )]
 
 mod architecture;
+mod docs;
 mod source;
