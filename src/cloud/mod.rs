@@ -1,6 +1,6 @@
 //! The simulated cloud: a state, the operations on it, and what each would do before it is done. Pure values, no I/O.
 //!
-//! The tools backend wraps it: it reads the stored [`State`], calls [`apply`], and hands the next
+//! The tools backend wraps it: it reads the stored [`State`], calls [`apply()`], and hands the next
 //! state to the store together with the record of the call.
 
 mod apply; // what an operation does

@@ -6,6 +6,6 @@ mod release; // a version of the policy, as it is stored
 mod watch; // files that change
 
 pub use compiler::Compiler;
-pub use files::{ReadError, embedded, read};
+pub use files::{ReadError, built_in, read};
 pub use release::Release;
 pub use watch::{Watch, WatchError, watch};

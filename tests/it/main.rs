@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod docs;
 mod gate;
 mod policy_files;
 mod proofs;
