@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe};
-pub use load::{Flags, load};
+pub use load::{Flags, load, resolve};
 pub use settings::{SETTINGS, Setting};
 
 /// Who is believed to be who (`spec/identity.md`).

@@ -56,9 +56,15 @@ impl Situation {
     }
 
     /// The state of the mode at the moment: the stored one, or what it fell back to.
+    ///
+    /// It keeps the revision of the stored one, which is what the next change follows, recorded end or not.
     #[must_use]
     pub fn mode_state(&self, moment: Moment) -> ModeState {
-        if self.mode_expired(moment) { modes::fall_back(&self.modes, moment.wall) } else { self.modes.clone() }
+        if self.mode_expired(moment) {
+            ModeState { revision: self.modes.revision, ..modes::fall_back(&self.modes, moment.wall) }
+        } else {
+            self.modes.clone()
+        }
     }
 
     /// This situation with another mode, whose end is also set on the monotonic clock.

@@ -1,7 +1,7 @@
 //! The policy administration point (PAP): what is loaded, from where, and which version it becomes.
 
 mod compiler; // what every version is compiled for
-mod files; // the files as they stand on disk, and the copy built in
+pub mod files; // the files as they stand on disk, and the copy built in
 mod release; // a version of the policy, as it is stored
 mod watch; // files that change
 

@@ -34,7 +34,7 @@ pub fn watch(path: &Path, changed: mpsc::Sender<()>) -> Result<Watch, WatchError
         let touched = events.is_ok_and(|events| events.iter().any(|event| !event.kind.is_access()));
         if touched {
             // A full channel already holds a word that nobody heard yet.
-            drop(changed.try_send(()));
+            let _ = changed.try_send(());
         }
     };
     let mut debouncer = new_debouncer(STILL, None, tell).map_err(fault)?;

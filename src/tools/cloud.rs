@@ -22,6 +22,8 @@ struct Stored {
     /// Newest last. Reads are kept until the process ends, changes and failures also beyond it.
     history: VecDeque<Event>,
     total_events: u64,
+    /// Counts what is stored: of two that are written out of order the later one stays.
+    revision: u64,
 }
 
 /// One call that ran.
@@ -131,14 +133,17 @@ impl Stored {
         let mut changes = Vec::new();
         if let Some(next) = &report.next {
             self.state = next.clone();
+        }
+        if report.next.is_some() || report.error.is_some() {
             changes.push(self.put());
         }
         changes.extend(report.observed.iter().map(|(service, health)| observe(service, *health, now)));
         changes
     }
 
-    fn put(&self) -> StateChange {
-        StateChange::PutCloud { revision: self.state.revision(), state: json!(self) }
+    fn put(&mut self) -> StateChange {
+        self.revision += 1;
+        StateChange::PutCloud { revision: self.revision, state: json!(self) }
     }
 }
 

@@ -30,9 +30,14 @@ impl ToolBackend for Witness {
             needs: Roles::NONE,
             safety: false,
             quarantined: false,
-            input_schema: Arc::new(json!({ "type": "object", "properties": {}, "additionalProperties": false })),
+            input_schema: Arc::new(
+                json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+            ),
         };
-        vec![ToolDefinition { facts, description: "notes when it starts" }]
+        vec![ToolDefinition {
+            facts,
+            description: "notes when it starts",
+        }]
     }
 
     fn call(&self, _permit: Permit) -> Work<'_> {
@@ -59,7 +64,9 @@ modes:
 /// Calls the witness from four sides while the test changes what holds.
 async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
     let witness = Arc::new(Witness::default());
-    let house = Arc::new(House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await);
+    let house = Arc::new(
+        House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await,
+    );
     if allow.0 != "/policy/set-mode" {
         house.set_mode("EMERGENCY").await;
     }
@@ -69,7 +76,9 @@ async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
             let (house, done) = (Arc::clone(&house), Arc::clone(&done));
             tokio::spawn(async move {
                 while !done.load(Ordering::SeqCst) {
-                    house.post("/tools/execute", &json!({ "tool_name": "witness" })).await;
+                    house
+                        .post("/tools/execute", &json!({ "tool_name": "witness" }))
+                        .await;
                     tokio::task::yield_now().await;
                 }
             })
@@ -87,13 +96,20 @@ async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
     for caller in callers {
         caller.await.unwrap();
     }
-    assert!(witness.started.load(Ordering::SeqCst) > 0, "the race never let a call start");
+    assert!(
+        witness.started.load(Ordering::SeqCst) > 0,
+        "the race never let a call start"
+    );
     assert_eq!(witness.violations.load(Ordering::SeqCst), 0);
 }
 
 /// How many changes a race makes: ten thousand in the long suite.
 fn changes() -> usize {
-    if std::env::var_os("POLICYGUARD_LONG_TESTS").is_some() { 10_000 } else { 1_000 }
+    if std::env::var_os("POLICYGUARD_LONG_TESTS").is_some() {
+        10_000
+    } else {
+        1_000
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -108,16 +124,28 @@ async fn no_call_starts_under_a_mode_that_was_switched_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_call_starts_after_a_lockdown_was_acknowledged() {
-    race(changes() / 4, ("/api/v1/lockdown", json!({ "on": false })), ("/api/v1/lockdown", json!({ "on": true }))).await;
+    race(
+        changes() / 4,
+        ("/api/v1/lockdown", json!({ "on": false })),
+        ("/api/v1/lockdown", json!({ "on": true })),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_mode_that_ran_out_starts_nothing_though_nobody_recorded_its_end() {
     let witness = Arc::new(Witness::default());
-    let house = House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await;
+    let house =
+        House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await;
     house.set_mode("EMERGENCY").await;
-    assert_eq!(house.execute("witness", json!({})).await["success"], json!(true));
+    assert_eq!(
+        house.execute("witness", json!({})).await["success"],
+        json!(true)
+    );
     house.clock.advance(Duration::from_mins(15));
-    assert_eq!(house.execute("witness", json!({})).await["code"], json!("mode_not_listed"));
+    assert_eq!(
+        house.execute("witness", json!({})).await["code"],
+        json!("mode_not_listed")
+    );
     assert_eq!(witness.started.load(Ordering::SeqCst), 1);
 }

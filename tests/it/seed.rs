@@ -19,7 +19,11 @@ async fn cases_of_the_execution_api_hold() {
         return;
     };
     let data: Value = serde_json::from_str(&text).unwrap();
-    let cases = data["cases"].as_array().unwrap().iter().filter(|case| case["area"] == "seed0" && case["id"] != NEEDS_CREDENTIALS);
+    let cases = data["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|case| case["area"] == "seed0" && case["id"] != NEEDS_CREDENTIALS);
     let mut failures = Vec::new();
     let mut count = 0;
     for case in cases {
@@ -40,7 +44,12 @@ async fn run(case: &Value) -> Result<(), String> {
         House::with_policies(&shipped("ops_policy.json")).await
     };
     for service in given["unhealthy"].as_array().into_iter().flatten() {
-        let incident = house.post("/infrastructure/simulate-incident", &json!({ "service": service })).await;
+        let incident = house
+            .post(
+                "/infrastructure/simulate-incident",
+                &json!({ "service": service }),
+            )
+            .await;
         assert_eq!(incident.status, 200, "{:?}", incident.body);
     }
     if let Some(mode) = given["mode"].as_str() {
@@ -49,8 +58,13 @@ async fn run(case: &Value) -> Result<(), String> {
     let reply = if let Some(steps) = case["call"]["sequence"].as_array() {
         sequence(&house, steps).await
     } else {
-        let (method, path) = case["call"]["http"].as_str().and_then(|http| http.split_once(' ')).ok_or("no http")?;
-        let body = case["call"].get("body").map(|body| body.to_string().into_bytes());
+        let (method, path) = case["call"]["http"]
+            .as_str()
+            .and_then(|http| http.split_once(' '))
+            .ok_or("no http")?;
+        let body = case["call"]
+            .get("body")
+            .map(|body| body.to_string().into_bytes());
         house.send(method, path, body).await
     };
     check(&reply, &case["expect"])
@@ -73,8 +87,22 @@ async fn sequence(house: &House, steps: &[Value]) -> Reply {
         let words: Vec<&str> = step.as_str().unwrap().split(' ').collect();
         let seconds = |text: &str| text.trim_end_matches('s').parse::<u64>().unwrap();
         last = match words.as_slice() {
-            ["grant-temporary", time] => house.post("/policy/grant-temporary", &json!({ "duration_seconds": seconds(time), "reason": "case" })).await,
-            ["extend-temporary", time] => house.post("/policy/extend-temporary", &json!({ "additional_seconds": seconds(time) })).await,
+            ["grant-temporary", time] => {
+                house
+                    .post(
+                        "/policy/grant-temporary",
+                        &json!({ "duration_seconds": seconds(time), "reason": "case" }),
+                    )
+                    .await
+            }
+            ["extend-temporary", time] => {
+                house
+                    .post(
+                        "/policy/extend-temporary",
+                        &json!({ "additional_seconds": seconds(time) }),
+                    )
+                    .await
+            }
             ["wait", time] => {
                 house.clock.advance(Duration::from_secs(seconds(time)));
                 continue;
@@ -91,29 +119,54 @@ fn check(reply: &Reply, expect: &Value) -> Result<(), String> {
     for (name, wanted) in expect.as_object().ok_or("no expectation")? {
         let holds = match name.as_str() {
             "status" => json!(reply.status) == *wanted,
-            "status_in" => wanted.as_array().is_some_and(|statuses| statuses.contains(&json!(reply.status))),
-            "json" => wanted.as_object().is_some_and(|members| members.iter().all(|(key, value)| body.get(key) == Some(value))),
+            "status_in" => wanted
+                .as_array()
+                .is_some_and(|statuses| statuses.contains(&json!(reply.status))),
+            "json" => wanted.as_object().is_some_and(|members| {
+                members
+                    .iter()
+                    .all(|(key, value)| body.get(key) == Some(value))
+            }),
             "blocked_reason_contains_ci" => all_in(&body["blocked_reason"], wanted, true),
             "error_contains" => all_in(&body["error"], wanted, false),
-            "error_prefix" => body["error"].as_str().is_some_and(|error| error.starts_with(wanted.as_str().unwrap_or("\0"))),
-            "result.log_lines.length" => json!(body["result"]["log_lines"].as_array().map(Vec::len)) == *wanted,
+            "error_prefix" => body["error"]
+                .as_str()
+                .is_some_and(|error| error.starts_with(wanted.as_str().unwrap_or("\0"))),
+            "result.log_lines.length" => {
+                json!(body["result"]["log_lines"].as_array().map(Vec::len)) == *wanted
+            }
             "result.total_available" => body["result"]["total_available"] == *wanted,
             "remaining_seconds_about" => {
                 let about = wanted.as_f64().unwrap_or(f64::NAN);
-                body["remaining_seconds"].as_f64().is_some_and(|seconds| (seconds - about).abs() <= 1.0)
+                body["remaining_seconds"]
+                    .as_f64()
+                    .is_some_and(|seconds| (seconds - about).abs() <= 1.0)
             }
             "current_mode" | "decision" | "risk_level" | "executed" => body[name] == *wanted,
             other => return Err(format!("an expectation that nobody knows: {other}")),
         };
         if !holds {
-            return Err(format!("{name} should be {wanted}, got {} {body}", reply.status));
+            return Err(format!(
+                "{name} should be {wanted}, got {} {body}",
+                reply.status
+            ));
         }
     }
     Ok(())
 }
 
 fn all_in(text: &Value, parts: &Value, ignore_case: bool) -> bool {
-    let fold = |text: &str| if ignore_case { text.to_lowercase() } else { text.to_owned() };
+    let fold = |text: &str| {
+        if ignore_case {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        }
+    };
     let text = fold(text.as_str().unwrap_or_default());
-    parts.as_array().is_some_and(|parts| parts.iter().all(|part| text.contains(&fold(part.as_str().unwrap_or("\0")))))
+    parts.as_array().is_some_and(|parts| {
+        parts
+            .iter()
+            .all(|part| text.contains(&fold(part.as_str().unwrap_or("\0"))))
+    })
 }

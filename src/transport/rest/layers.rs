@@ -14,7 +14,7 @@ use super::{Rest, answer};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
-pub struct RequestId(pub String);
+pub(super) struct RequestId(pub(super) String);
 
 /// Hosts and origins that are served: a page of a stranger must not reach a gateway on loopback (DNS rebinding).
 #[derive(Debug, Clone, Default)]

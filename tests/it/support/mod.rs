@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,7 +26,10 @@ impl TestClock {
     const START: i64 = 1_795_000_000_000;
 
     pub fn advance(&self, duration: Duration) {
-        self.millis.fetch_add(i64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
+        self.millis.fetch_add(
+            i64::try_from(duration.as_millis()).unwrap(),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -36,7 +39,9 @@ impl Clock for TestClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.millis.load(Ordering::SeqCst) - Self::START).unwrap())
+        Duration::from_millis(
+            u64::try_from(self.millis.load(Ordering::SeqCst) - Self::START).unwrap(),
+        )
     }
 }
 
@@ -86,23 +91,53 @@ impl House {
     }
 
     async fn open(dir: Arc<TempDir>, policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
-        let clock = Arc::new(TestClock { millis: AtomicI64::new(TestClock::START) });
+        let clock = Arc::new(TestClock {
+            millis: AtomicI64::new(TestClock::START),
+        });
         let config = config(&dir.path().join("data"), policies);
-        let parts = Parts { clock: Arc::clone(&clock) as Arc<dyn Clock>, backends };
-        let app = App::open_with(&config, parts).await.unwrap_or_else(|fault| panic!("{fault}"));
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            backends,
+        };
+        let app = App::open_with(&config, parts)
+            .await
+            .unwrap_or_else(|fault| panic!("{fault}"));
         let router = app.public_router();
-        Self { app, clock, router, dir, config }
+        Self {
+            app,
+            clock,
+            router,
+            dir,
+            config,
+        }
     }
 
     /// The same gateway after a stop and a start.
     pub async fn restarted(self) -> Self {
-        let Self { app, clock, router, dir, config } = self;
+        let Self {
+            app,
+            clock,
+            router,
+            dir,
+            config,
+        } = self;
         drop(router);
         app.close().await;
-        let parts = Parts { clock: Arc::clone(&clock) as Arc<dyn Clock>, backends: Vec::new() };
-        let app = App::open_with(&config, parts).await.unwrap_or_else(|fault| panic!("{fault}"));
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            backends: Vec::new(),
+        };
+        let app = App::open_with(&config, parts)
+            .await
+            .unwrap_or_else(|fault| panic!("{fault}"));
         let router = app.public_router();
-        Self { app, clock, router, dir, config }
+        Self {
+            app,
+            clock,
+            router,
+            dir,
+            config,
+        }
     }
 
     /// Where the gateway keeps its state.
@@ -115,27 +150,40 @@ impl House {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
-        self.send("POST", path, Some(body.to_string().into_bytes())).await
+        self.send("POST", path, Some(body.to_string().into_bytes()))
+            .await
     }
 
     /// Runs a tool; the answer is always 200.
     pub async fn execute(&self, tool: &str, arguments: Value) -> Value {
-        let reply = self.post("/tools/execute", &serde_json::json!({ "tool_name": tool, "arguments": arguments })).await;
+        let reply = self
+            .post(
+                "/tools/execute",
+                &serde_json::json!({ "tool_name": tool, "arguments": arguments }),
+            )
+            .await;
         assert_eq!(reply.status, 200, "{:?}", reply.body);
         reply.body
     }
 
     /// Switches the mode, which must succeed.
     pub async fn set_mode(&self, mode: &str) {
-        let reply = self.post("/policy/set-mode", &serde_json::json!({ "mode": mode })).await;
+        let reply = self
+            .post("/policy/set-mode", &serde_json::json!({ "mode": mode }))
+            .await;
         assert_eq!(reply.status, 200, "{:?}", reply.body);
     }
 
     /// Sends raw bytes as a JSON body.
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost");
         let request = match body {
-            Some(bytes) => request.header("content-type", "application/json").body(Body::from(bytes)),
+            Some(bytes) => request
+                .header("content-type", "application/json")
+                .body(Body::from(bytes)),
             None => request.body(Body::empty()),
         };
         self.request(request.unwrap()).await
@@ -145,8 +193,11 @@ impl House {
     pub async fn request(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Reply { status, body }
     }
 }
@@ -154,11 +205,24 @@ impl House {
 /// A configuration over this data directory and policy, whatever the environment says.
 pub fn config(data_dir: &Path, policies: &Path) -> Config {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let values = [("data_dir", text(data_dir)), ("policies", text(policies)), ("server.port", "0".to_owned())];
-    resolve(&Flags { config: None, values: values.into() }, &BTreeMap::new()).unwrap()
+    let values = [
+        ("data_dir", text(data_dir)),
+        ("policies", text(policies)),
+        ("server.port", "0".to_owned()),
+    ];
+    resolve(
+        &Flags {
+            config: None,
+            values: values.into(),
+        },
+        &BTreeMap::new(),
+    )
+    .unwrap()
 }
 
 /// A file of the repository's `policies/`.
 pub fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("policies")
+        .join(name)
 }
