@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
 use super::compile::{compile, defaults};
-use super::decision::{Code, Decision, Effect};
-use super::evaluation::{Evaluation, Silent};
+use super::decision::{Code, Decision, Effect, Text};
+use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledResource, CompiledRule, Entry, Hours, ToolPlan};
 use super::protected::Protected;
@@ -85,7 +85,7 @@ impl Engine {
     pub fn decide(&self, request: &Arc<ActionRequest>) -> Decision {
         let mut evaluation = Evaluation::new(self, request, Silent);
         let outcome = evaluation.run();
-        self.decision(request, outcome, &evaluation.used())
+        self.decision(request, outcome, evaluation.used())
     }
 
     /// What a call of this name would be answered if its arguments fitted, for lists of tools.
@@ -207,8 +207,8 @@ impl Engine {
     pub(super) fn decision(
         &self,
         request: &Arc<ActionRequest>,
-        outcome: super::evaluation::Outcome,
-        used: &super::evaluation::Used,
+        outcome: Outcome,
+        used: Used,
     ) -> Decision {
         let modifies = self
             .plan_of(request)
@@ -217,7 +217,7 @@ impl Engine {
             request: Arc::clone(request),
             effect: Effect::Deny,
             code: Code::DefaultDeny,
-            reason: super::decision::Text::Static(""),
+            reason: Text::Static(""),
             determined_by: None,
             policy_version: self.version,
             bundle_digest: self.bundle.digest,

@@ -38,7 +38,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let sent = self.request.arguments.get("service_name");
         let concerned = match self.plan {
             Some(plan) => {
-                !plan.gateway
+                !plan.is_gateway()
                     && plan.facts.class.modifies()
                     && (plan.takes_service || sent.is_some())
             }
@@ -75,18 +75,16 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     /// Stage 9b. Where several windows hold, the hour must be in all of them.
     pub(super) fn hours(&mut self) -> Passed {
         let all = &self.engine.hours;
-        match self.plan {
-            Some(plan) => plan
-                .hours
+        if let Some(plan) = self.plan {
+            plan.hours
                 .iter()
                 .filter_map(|&at| all.get(at as usize))
-                .try_for_each(|window| self.within(window)),
-            None => {
-                let name = self.name_of_tool();
-                all.iter()
-                    .filter(|window| window.tools.matches(name))
-                    .try_for_each(|w| self.within(w))
-            }
+                .try_for_each(|window| self.within(window))
+        } else {
+            let name = self.name_of_tool();
+            all.iter()
+                .filter(|window| window.tools.matches(name))
+                .try_for_each(|w| self.within(w))
         }
     }
 

@@ -1,4 +1,8 @@
 //! The words of every denial: the reasons that clients match on, and what would change the answer.
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "a denial travels as the error of every stage, where it has to be small"
+)]
 
 use std::sync::Arc;
 
