@@ -3,7 +3,31 @@
 mod decision; // what the engine answers
 mod rule; // the normalized model that every dialect becomes
 
+mod compile; // a bundle and a catalogue become an engine
+mod engine; // the snapshot that decides
+mod evaluation; // one request on its way through the stages
+mod explain; // the trace of a decision
+mod explain_text; // the trace as text
+mod neighbours; // the rules around a decision
+mod search; // the stage of the rules
+mod surroundings; // the stages of services, hours, resources and arguments
+mod verdict; // the words of every denial
+
+mod condition; // when a rule fires, three-valued
+mod constraint; // what a parameter must be
+mod form; // well-known forms of text
+mod index; // which rules may match a name
+mod mask; // what one AND decides
+mod plain_schema; // one plain parameter
+mod plan; // what compiling leaves behind
+mod protected; // paths that the gateway keeps to itself
+mod schema; // a tool's own input schema
+
 pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use engine::{Engine, Standing};
+pub use explain::{
+    Applies, Explanation, Fact, RuleName, RuleTrace, ShadowTrace, StageOutcome, StageTrace,
+};
 pub use rule::{
     Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
     Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,
