@@ -9,6 +9,7 @@ mod entry; // what is written together
 mod error; // what can go wrong
 mod ids; // names of attempts
 mod line; // what waits to be written
+mod query; // how it is read back
 mod record; // what a record says
 mod recorder;
 mod redact; // what is taken out of it first
@@ -17,11 +18,12 @@ mod scribe; // how records are made of what happened
 mod store; // what the trail needs from a store
 mod writer; // group commit // who writes
 
-pub use chain::Head;
-pub use columns::{Columns, kind_code, status_code};
+pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
+pub use columns::{Columns, NONE, action_code, kind_code, status_code};
 pub use entry::{Durability, Entry, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
+pub use query::{Cursors, Filter, Page, QueryError, TrailReader};
 pub use record::{
     Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
     Ruling, Source, Status,

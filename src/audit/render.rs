@@ -12,7 +12,7 @@ use super::record::{Actor, AuditRecord, DeterminedBy, RecordedOutcome, Ruling, S
 use crate::domain::{AuditId, Digest, write_canonical};
 
 /// The hash prefix of a record, as of a leaf in RFC 6962.
-const LEAF: u8 = 0;
+pub(super) const LEAF: u8 = 0;
 
 /// A record's canonical text but for its place in the chain.
 #[derive(Debug, Clone, Default)]

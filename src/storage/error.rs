@@ -27,6 +27,9 @@ pub enum StoreError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no store where one is to be read.
+    #[error("there is no store at `{}`; name its directory with POLICYGUARD_DATA_DIR", .0.display())]
+    Absent(PathBuf),
     /// Others can read the store key.
     #[error("`{}` can be read by others (mode {mode:o}); run `chmod 600` on it", path.display())]
     KeyExposed {

@@ -12,7 +12,7 @@ use crate::domain::Secret;
 
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
-pub use sqlite::States;
+pub use sqlite::{Reader, States};
 
 /// The file of the store in its data directory.
 const DATABASE: &str = "policyguard.db";
@@ -35,6 +35,19 @@ pub struct Store {
 /// or it was made by a newer version.
 pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
     open_in(data_dir, None)
+}
+
+/// Reads the trail of a data directory without becoming its owner, whether it has one or not.
+///
+/// # Errors
+/// When there is no store, or it or its key cannot be read.
+pub fn open_reader(data_dir: &Path) -> Result<Reader, StoreError> {
+    let database = data_dir.join(DATABASE);
+    if !database.exists() {
+        return Err(StoreError::Absent(database));
+    }
+    let key = key::load(&key::path(data_dir))?;
+    Reader::open(&database, &key)
 }
 
 /// Opens a store of its own in a new directory, which goes away with it.
@@ -71,6 +84,14 @@ impl Store {
     /// When the store cannot be read.
     pub fn trail(&self) -> Result<Trail, StoreError> {
         sqlite::trail(&self.database, &self.key)
+    }
+
+    /// A reader of the trail.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.database, &self.key)
     }
 
     /// What is stored of modes, lockdown, cloud, health and releases.

@@ -13,8 +13,9 @@ use crate::audit::{
 };
 use crate::domain::{Digest, IdSequence, Secret};
 
-const INSERT: &str = "INSERT INTO records (seq, at, kind, status, agent, tool, action_type, action, text) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const INSERT: &str = "INSERT INTO records \
+    (rowid, seq, at, kind, status, agent, tool, action_type, action, text) \
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const SET_HEAD: &str =
     "UPDATE head SET seq = ?1, hash = ?2, settled_before = ?3, actions_reserved = ?4";
 
@@ -153,7 +154,7 @@ impl AuditStore for Writer {
             let text: Option<String> = self
                 .connection
                 .query_row(
-                    "SELECT text FROM records ORDER BY seq DESC LIMIT 1",
+                    "SELECT text FROM records ORDER BY rowid DESC LIMIT 1",
                     (),
                     |row| row.get(0),
                 )
@@ -193,7 +194,7 @@ pub(super) fn parse(text: &str) -> Result<AuditRecord, StoreError> {
 fn open_intents(connection: &Connection, from: u64) -> Result<Vec<AuditRecord>, StoreError> {
     let mut open = std::collections::BTreeMap::new();
     let mut statement =
-        connection.prepare("SELECT text FROM records WHERE seq >= ?1 ORDER BY seq")?;
+        connection.prepare("SELECT text FROM records WHERE rowid >= ?1 ORDER BY rowid")?;
     let mut rows = statement.query([from.cast_signed()])?;
     while let Some(row) = rows.next()? {
         let record = parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;

@@ -18,15 +18,17 @@ const STEPS: &[&str] = &["
         settled_before INTEGER NOT NULL,
         actions_reserved INTEGER NOT NULL
     );
+    -- Stored under its number as rowid too, and not as INTEGER PRIMARY KEY: that would leave a byte in
+    -- each row that nothing reads, so that nothing would notice its change. No column is NULL, likewise.
     CREATE TABLE records (
-        seq INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
         at INTEGER NOT NULL,
         kind INTEGER NOT NULL,
-        status INTEGER,
-        agent TEXT,
-        tool TEXT,
-        action_type TEXT,
-        action INTEGER,
+        status INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        action_type TEXT NOT NULL,
+        action INTEGER NOT NULL,
         text TEXT NOT NULL
     );
     CREATE INDEX records_by_agent ON records (agent, seq, at, kind, status, tool, action_type);

@@ -6,6 +6,8 @@
 mod audit; // port `AuditStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
+mod reader; // port `TrailReader`
+mod search; // its queries
 mod state; // modes, lockdown, cloud, health, releases
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use super::key::random_hex;
 use crate::audit::{Redactor, Trail};
 use crate::domain::Secret;
 
+pub use reader::Reader;
 pub use state::States;
 
 /// How long a connection waits for another one's lock.
