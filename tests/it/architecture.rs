@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::source::Source;
+use crate::source::{Module, Source};
 
 /// A room, its floor, and the rooms it may use.
 struct Room(&'static str, u8, &'static [&'static str]);
@@ -145,7 +145,7 @@ const IMPURE: &[&str] = &[
 
 /// The rooms in which a foreign crate lives; its types do not cross into another.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aho_corasick", &["policy"]),
+    ("aho_corasick", &["policy", "guardrails"]),
     ("axum", &["transport"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -162,7 +162,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),
     ("ryu_js", &["domain/canonical"]),
-    ("serde_yaml", &["policy", "config"]),
+    ("serde_yaml", &["policy", "config", "cli"]),
     ("tower", &["transport", "cli"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
@@ -294,39 +294,62 @@ fn files() -> Vec<(String, String)> {
     files
 }
 
-/// The file whose `mod` line names this one; `None` for the roots.
-fn parent(file: &str) -> Option<(String, String)> {
-    let module = file.trim_end_matches("/mod.rs").trim_end_matches(".rs");
-    if matches!(module, "lib" | "main") {
-        return None;
+/// The files that a file's `mod` lines lead to, each with whether it is there for tests only.
+fn children(file: &str, text: &str) -> Vec<(String, bool)> {
+    let source = Source::read(text);
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let root = matches!(file, "lib.rs" | "main.rs") || file.ends_with("/mod.rs");
+    let own = if root {
+        folder
+    } else {
+        file.trim_end_matches(".rs")
+    };
+    let join = |folder: &str, rest: &str| {
+        format!("{folder}/{rest}")
+            .trim_start_matches('/')
+            .to_owned()
+    };
+    let places = |module: &Module| match &module.path {
+        Some(path) => vec![join(folder, path)],
+        None => vec![
+            join(own, &format!("{}.rs", module.name)),
+            join(own, &format!("{}/mod.rs", module.name)),
+        ],
+    };
+    let product = source
+        .modules
+        .iter()
+        .flat_map(places)
+        .map(|place| (place, false));
+    let tests = source
+        .test_modules
+        .iter()
+        .flat_map(places)
+        .map(|place| (place, true));
+    product.chain(tests).collect()
+}
+
+/// What is compiled, by its place, with whether it is for tests only.
+fn compiled() -> BTreeMap<String, bool> {
+    let all: BTreeMap<String, String> = files().into_iter().collect();
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![("lib.rs".to_owned(), false), ("main.rs".to_owned(), false)];
+    while let Some((file, tests)) = waiting.pop() {
+        if let Some(text) = all.get(&file) {
+            let below = children(&file, text).into_iter();
+            waiting.extend(below.map(|(child, only)| (child, only || tests)));
+            found.insert(file, tests);
+        }
     }
-    Some(match module.rsplit_once('/') {
-        Some((folder, name)) => (format!("{folder}/mod.rs"), name.to_owned()),
-        None => ("lib.rs".to_owned(), module.to_owned()),
-    })
+    found
 }
 
 /// The files that are compiled into the product.
 fn product_files() -> Vec<(String, String)> {
-    let all = files();
-    let sources: BTreeMap<String, Source> = all
-        .iter()
-        .map(|(file, text)| (file.clone(), Source::read(text)))
-        .collect();
-    let is_test = |file: &str| {
-        let mut at = file.to_owned();
-        while let Some((above, name)) = parent(&at) {
-            if sources[&above].test_modules.contains(&name) {
-                return true;
-            }
-            at = above;
-        }
-        false
-    };
-    all.iter()
-        .filter(|(file, _)| !is_test(file))
-        .cloned()
-        .collect()
+    let compiled = compiled();
+    let mut files = files();
+    files.retain(|(file, _)| compiled.get(file) == Some(&false));
+    files
 }
 
 #[test]
@@ -360,7 +383,11 @@ fn the_table_points_down() {
 fn the_front_door_lists_the_rooms_bottom_to_top() {
     let all = files();
     let (_, text) = all.iter().find(|(file, _)| file == "lib.rs").unwrap();
-    let rooms = Source::read(text).modules;
+    let rooms: Vec<String> = Source::read(text)
+        .modules
+        .into_iter()
+        .map(|module| module.name)
+        .collect();
     for room in &rooms {
         assert!(
             position(room).is_some(),
@@ -379,17 +406,12 @@ fn the_front_door_lists_the_rooms_bottom_to_top() {
 
 #[test]
 fn every_file_is_part_of_the_house() {
-    let all: BTreeMap<String, String> = files().into_iter().collect();
-    for file in all.keys() {
-        if let Some((above, name)) = parent(file) {
-            let named = all
-                .get(&above)
-                .is_some_and(|text| Source::read(text).modules.contains(&name));
-            assert!(
-                named,
-                "{file}: no `mod {name};` in {above}, so nothing compiles it"
-            );
-        }
+    let compiled = compiled();
+    for (file, _) in files() {
+        assert!(
+            compiled.contains_key(&file),
+            "{file}: no `mod` line leads to it, so nothing compiles it"
+        );
     }
 }
 
@@ -578,6 +600,22 @@ fn only_product_lines_are_counted() {
     let source = Source::read("fn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n");
     assert_eq!(source.product_lines, 2);
     let source = Source::read("mod a;\n#[cfg(test)]\nmod tests;\n");
-    assert_eq!((source.product_lines, source.modules.len()), (1, 2));
-    assert_eq!(source.test_modules, ["tests"]);
+    assert_eq!(source.product_lines, 1);
+}
+
+#[test]
+fn module_lines_are_followed_to_their_files() {
+    let text = "mod a; pub mod b;\n#[cfg(test)]\n#[path = \"tests/c.rs\"]\nmod tests;";
+    let expected = [
+        ("policy/a.rs", false),
+        ("policy/a/mod.rs", false),
+        ("policy/b.rs", false),
+        ("policy/b/mod.rs", false),
+        ("policy/tests/c.rs", true),
+    ];
+    let expected = expected.map(|(place, tests)| (place.to_owned(), tests));
+    assert_eq!(children("policy/mod.rs", text), expected);
+    assert_eq!(children("policy/c.rs", text)[0].0, "policy/c/a.rs");
+    assert_eq!(children("policy/c.rs", text)[4].0, "policy/tests/c.rs");
+    assert_eq!(children("lib.rs", text)[0].0, "a.rs");
 }

@@ -13,16 +13,23 @@ pub(crate) struct Source {
     pub(crate) words: BTreeSet<String>,
     /// Lines that are not under `#[cfg(test)]`.
     pub(crate) product_lines: usize,
-    /// Modules declared in other files (`mod x;`), in order, those for tests too.
-    pub(crate) modules: Vec<String>,
-    /// Of those, the ones under `#[cfg(test)]`.
-    pub(crate) test_modules: Vec<String>,
+    /// Modules that stand in other files (`mod x;`), in order.
+    pub(crate) modules: Vec<Module>,
+    /// The same under `#[cfg(test)]`.
+    pub(crate) test_modules: Vec<Module>,
+}
+
+/// A module that stands in another file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    /// What `#[path = "…"]` says of it.
+    pub(crate) path: Option<String>,
 }
 
 impl Source {
     pub(crate) fn read(text: &str) -> Self {
         let tokens = tokens(text);
-        let modules = declared_modules(&tokens);
         let (product, removed) = without_tests(&tokens);
         let tests: Vec<Token> = removed.iter().flatten().cloned().collect();
         let removed_lines: usize = removed
@@ -34,7 +41,7 @@ impl Source {
             words: words.collect(),
             paths: paths(&product),
             product_lines: text.lines().count() - removed_lines,
-            modules,
+            modules: declared_modules(&product),
             test_modules: declared_modules(&tests),
         }
     }
@@ -43,6 +50,8 @@ impl Source {
 #[derive(Clone, PartialEq)]
 enum Kind {
     Word(String),
+    /// What stands between plain quotes.
+    Text(String),
     PathSeparator,
     Mark(char),
 }
@@ -57,7 +66,7 @@ impl Token {
     fn word(&self) -> Option<&str> {
         match &self.kind {
             Kind::Word(word) => Some(word),
-            Kind::PathSeparator | Kind::Mark(_) => None,
+            Kind::Text(_) | Kind::PathSeparator | Kind::Mark(_) => None,
         }
     }
 
@@ -116,16 +125,17 @@ impl Cursor<'_> {
         }
     }
 
-    /// Skips a string or character whose opening quote is next.
-    fn skip_quoted(&mut self) {
+    /// Takes the string or character whose opening quote is next, escapes as they are written.
+    fn take_quoted(&mut self) -> String {
         let quote = self.bump();
-        while let Some(next) = self.bump() {
+        let mut text = String::new();
+        while let Some(next) = self.bump().filter(|next| Some(*next) != quote) {
+            text.push(next);
             if next == '\\' {
-                self.bump();
-            } else if Some(next) == quote {
-                return;
+                text.extend(self.bump());
             }
         }
+        text
     }
 
     /// Skips a raw string whose hashes or quote are next; `false` when it is a raw identifier.
@@ -165,10 +175,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 cursor.skip_block_comment();
                 continue;
             }
-            ('"', _) | ('\'', '\\') => {
-                cursor.skip_quoted();
-                continue;
-            }
+            ('"', _) | ('\'', '\\') => Kind::Text(cursor.take_quoted()),
             // A lifetime has no closing quote behind its first letter.
             ('\'', _) => {
                 let character = cursor.peek(2) == '\'';
@@ -190,7 +197,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 let quoted =
                     matches!(word.as_str(), "b" | "c") && matches!(cursor.peek(0), '"' | '\'');
                 if quoted {
-                    cursor.skip_quoted();
+                    cursor.take_quoted();
                     continue;
                 } else if raw && cursor.skip_raw() {
                     continue;
@@ -249,17 +256,35 @@ fn item_length(tokens: &[Token]) -> usize {
                 }
             }
             Kind::Mark(';') if depth == 0 => return at + 1,
-            Kind::Mark(_) | Kind::Word(_) | Kind::PathSeparator => {}
+            Kind::Mark(_) | Kind::Word(_) | Kind::Text(_) | Kind::PathSeparator => {}
         }
     }
     tokens.len()
 }
 
-fn declared_modules(tokens: &[Token]) -> Vec<String> {
-    tokens
-        .windows(3)
-        .filter(|three| three[0].word() == Some("mod") && three[2].is(';'))
-        .filter_map(|three| three[1].word().map(str::to_owned))
+fn declared_modules(tokens: &[Token]) -> Vec<Module> {
+    let declared = |at: &usize| {
+        tokens[*at].word() == Some("mod") && tokens.get(at + 2).is_some_and(|next| next.is(';'))
+    };
+    let module = |at: usize| {
+        let name = tokens[at + 1].word()?.to_owned();
+        // `#[path = "…"]` ends right before `mod`; a module with a place of its own is never `pub`.
+        let path = match &tokens[at.saturating_sub(5)..at] {
+            [open, word, _, text, close]
+                if open.is('[') && word.word() == Some("path") && close.is(']') =>
+            {
+                match &text.kind {
+                    Kind::Text(path) => Some(path.clone()),
+                    Kind::Word(_) | Kind::PathSeparator | Kind::Mark(_) => None,
+                }
+            }
+            _ => None,
+        };
+        Some(Module { name, path })
+    };
+    (0..tokens.len())
+        .filter(declared)
+        .filter_map(module)
         .collect()
 }
 
