@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::domain::{ActionRequest, Digest, ModeName, PolicyId, Severity};
+use crate::domain::{ActionRequest, Digest, ModeName, OverrideEvidence, PolicyId, Severity};
 
 /// The three answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -250,6 +250,8 @@ pub struct Decision {
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
+    pub(super) approval_used: bool,
+    pub(super) overrides_used: u64,
 }
 
 impl Decision {
@@ -323,6 +325,19 @@ impl Decision {
     #[must_use]
     pub const fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after_seconds
+    }
+
+    /// Whether the allow rests on the approval in the context, which is used up by it.
+    #[must_use]
+    pub const fn approval_used(&self) -> bool {
+        self.approval_used
+    }
+
+    /// The overrides of the context that lifted a denial; each is used up by it, whatever the answer is in the end.
+    pub fn overrides_used(&self) -> impl Iterator<Item = &OverrideEvidence> {
+        let all = self.request.context.overrides.iter().take(64).enumerate();
+        all.filter(|(place, _)| self.overrides_used >> place & 1 == 1)
+            .map(|(_, evidence)| evidence)
     }
 
     /// Whether the tool may change something; true for tools that nobody knows.

@@ -10,7 +10,25 @@ mod normal; // the bundle as JSON, for hashing
 mod rule; // the normalized model that every dialect becomes
 mod text; // bytes become trees with places
 
+mod compile; // a bundle and a catalogue become an engine
+mod engine; // the snapshot that decides
+mod evaluation; // one request on its way through the stages
+mod search; // the stage of the rules
+mod surroundings; // the stages of services, hours, resources and arguments
+mod verdict; // the words of every denial
+
+mod condition; // when a rule fires, three-valued
+mod constraint; // what a parameter must be
+mod form; // well-known forms of text
+mod index; // which rules may match a name
+mod mask; // what one AND decides
+mod plain_schema; // one plain parameter
+mod plan; // what compiling leaves behind
+mod protected; // paths that the gateway keeps to itself
+mod schema; // a tool's own input schema
+
 pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use import::{call_problems, parse_rules};
 pub use load::{Loaded, MAX_RULES, load};

@@ -1,3 +1,5 @@
-//! Administration of policies: where bundles come from.
+//! The policy administration point (PAP): what is loaded, from where, and which version it becomes.
 
-pub mod files; // from the disk, and the copy built into the binary
+mod files; // the files as they stand on disk
+
+pub use files::{EMBEDDED_NAME, ReadError, embedded, is_policy, read};

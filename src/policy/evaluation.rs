@@ -1,0 +1,541 @@
+//! One request on its way through the stages, in the order of the specification.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    ActionRequest, ActionType, Authentication, Digest, Integrity, PrincipalStatus, Purpose,
+    check_run_name, check_target, check_tool_name,
+};
+
+use super::decision::{Code, Determinant, Effect, Remedy, Text};
+use super::engine::Engine;
+use super::index::Head;
+use super::mask::Mask;
+use super::plan::{CompiledMode, CompiledRule, EntryKind, ToolPlan};
+use super::rule::{ApprovalTerms, DefaultDecision};
+use super::verdict;
+
+/// A stage of the order, by its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stage(pub(super) &'static str, pub(super) &'static str);
+
+/// Who listens while the stages are passed: nobody when a call is decided, the trace when it is explained.
+pub(super) trait Trace {
+    /// The stage let the request pass.
+    fn passed(&mut self, stage: Stage);
+    /// The stage decided.
+    fn decided(&mut self, stage: Stage);
+    /// The stage would have denied, and an override lifted that.
+    fn lifted(&mut self, code: Code);
+}
+
+/// Listens to nothing and costs nothing.
+pub(super) struct Silent;
+
+impl Trace for Silent {
+    fn passed(&mut self, _: Stage) {}
+    fn decided(&mut self, _: Stage) {}
+    fn lifted(&mut self, _: Code) {}
+}
+
+/// A refusal with everything that is said about it.
+#[derive(Debug)]
+pub(super) struct Denial {
+    pub(super) code: Code,
+    pub(super) reason: Text,
+    pub(super) determined_by: Option<Arc<Determinant>>,
+    pub(super) problems: Vec<String>,
+    pub(super) remedy: Remedy,
+    pub(super) retry_after_seconds: Option<u64>,
+}
+
+/// An allow, or the demand for an approval.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) effect: Effect,
+    pub(super) code: Code,
+    pub(super) reason: Text,
+    pub(super) determined_by: Option<Arc<Determinant>>,
+    pub(super) remedy: Option<Remedy>,
+}
+
+/// How the stages end.
+pub(super) type Outcome = Result<Answer, Box<Denial>>;
+/// How a stage ends.
+type Passed = Result<(), Box<Denial>>;
+
+/// Evidence that was used up on the way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Used {
+    /// The overrides, one bit each; those beyond the 64th lift nothing.
+    pub(super) overrides: u64,
+    /// The approval.
+    pub(super) approval: bool,
+}
+
+/// A demand for an approval.
+#[derive(Clone)]
+pub(super) struct Ask<'a> {
+    pub(super) determinant: &'a Arc<Determinant>,
+    pub(super) reason: Text,
+    pub(super) terms: &'a ApprovalTerms,
+}
+
+/// What stages 10 and 11 come to: an allow that stands unless an approval is demanded.
+struct Grant<'a> {
+    code: Code,
+    reason: Text,
+    determined_by: Option<&'a Arc<Determinant>>,
+}
+
+/// What the rules say, when none of them denies.
+enum Ruling<'a> {
+    Allow(&'a CompiledRule),
+    Ask(Ask<'a>),
+    Silent,
+}
+
+/// One request on its way.
+pub(super) struct Evaluation<'a, T> {
+    pub(super) engine: &'a Engine,
+    pub(super) request: &'a ActionRequest,
+    pub(super) plan: Option<&'a ToolPlan>,
+    pub(super) mode: Option<&'a CompiledMode>,
+    pub(super) mask: Mask,
+    /// Heads that take part beside the enforced ones, when a shadow policy is tried; by rank.
+    pub(super) shadow: &'a [Head],
+    pub(super) trace: T,
+    used: Used,
+    /// A demand that holds whatever is allowed below it.
+    floor: Option<Ask<'a>>,
+}
+
+impl<'a, T: Trace> Evaluation<'a, T> {
+    pub(super) fn new(engine: &'a Engine, request: &'a ActionRequest, trace: T) -> Self {
+        let place = engine
+            .modes
+            .iter()
+            .position(|mode| mode.name == request.context.mode);
+        Self {
+            engine,
+            request,
+            plan: engine.plan_of(request),
+            mode: place.and_then(|place| engine.modes.get(place)),
+            mask: Mask::of_request(request, place),
+            shadow: &[],
+            trace,
+            used: Used::default(),
+            floor: None,
+        }
+    }
+
+    /// The evidence that was used up.
+    pub(super) const fn used(&self) -> Used {
+        self.used
+    }
+
+    /// Walks the order of the specification.
+    pub(super) fn run(&mut self) -> Outcome {
+        self.stage(Stage("1", "lockdown and integrity"), Self::safety)?;
+        self.stage(Stage("2", "name and catalogue"), Self::name)?;
+        self.stage(Stage("3", "caller"), Self::caller)?;
+        self.stage(Stage("4", "always blocked, protected paths"), Self::never)?;
+        self.stage(Stage("5", "the agent's denied tools"), Self::agent_denied)?;
+        self.stage(Stage("6", "the agent's allowed tools"), Self::agent_allowed)?;
+        self.stage(Stage("7", "roles"), Self::roles)?;
+        self.stage(Stage("8", "blocked by the mode"), Self::mode_blocked)?;
+        self.stage(Stage("9", "listed by the mode"), Self::mode_listed)?;
+        self.stage(Stage("9a", "services"), Self::services)?;
+        self.stage(Stage("9b", "hours"), Self::hours)?;
+        self.stage(Stage("9c", "resources"), Self::resources)?;
+        let ruling = self.stage(Stage("10", "rules"), Self::rules)?;
+        let grant = self.stage(Stage("11", "mode and default"), |this| this.grant(&ruling))?;
+        self.stage(Stage("12", "arguments"), Self::arguments)?;
+        self.stage(Stage("13", "quotas"), Self::quotas)?;
+        let ask = match ruling {
+            Ruling::Ask(ask) => Some(stricter(self.floor.take(), ask)),
+            Ruling::Allow(_) | Ruling::Silent => self.floor.take(),
+        };
+        self.stage(Stage("14", "evidence"), |this| this.evidence(grant, ask))
+    }
+
+    fn stage<R>(
+        &mut self,
+        stage: Stage,
+        run: impl FnOnce(&mut Self) -> Result<R, Box<Denial>>,
+    ) -> Result<R, Box<Denial>> {
+        let result = run(self);
+        match &result {
+            Ok(_) => self.trace.passed(stage),
+            Err(_) => self.trace.decided(stage),
+        }
+        result
+    }
+
+    pub(super) fn name_of_tool(&self) -> &'a str {
+        &self.request.resource.name
+    }
+
+    fn is_gateway(&self) -> bool {
+        self.plan.is_some_and(|plan| plan.gateway)
+    }
+
+    /// Stage 1. The safety set is the gateway's alone; `set_mode` is in it only towards the default mode.
+    fn safety(&mut self) -> Passed {
+        let context = &self.request.context;
+        let failed = context.integrity == Integrity::Failed;
+        if !context.lockdown && !failed {
+            return Ok(());
+        }
+        let name = self.name_of_tool();
+        let mends = matches!(name, "rollback_policy" | "activate_policy");
+        let homeward = || {
+            let mode = self
+                .request
+                .arguments
+                .get("mode")
+                .and_then(serde_json::Value::as_str);
+            mode == Some(self.engine.bundle.default_mode.as_str())
+        };
+        let safe = self
+            .plan
+            .is_some_and(|plan| plan.gateway && plan.facts.safety)
+            && (name != "set_mode" || homeward());
+        if context.lockdown && (mends || !safe) {
+            return Err(verdict::lockdown());
+        }
+        if failed && !safe && !(mends && self.is_gateway()) {
+            return Err(verdict::integrity());
+        }
+        Ok(())
+    }
+
+    /// Stage 2. A quarantined tool is denied in questions too: the answer is what a run would get.
+    fn name(&mut self) -> Passed {
+        let name = self.name_of_tool();
+        if let Some(plan) = self.plan {
+            return if plan.facts.quarantined {
+                Err(verdict::quarantined(name))
+            } else {
+                Ok(())
+            };
+        }
+        let checked = match (self.request.purpose, &self.request.action) {
+            (Purpose::Run, _) => check_run_name(name),
+            (Purpose::Question, ActionType::ToolCall) => check_tool_name(name),
+            (
+                Purpose::Question,
+                ActionType::ResourceAccess
+                | ActionType::DataRead
+                | ActionType::DataWrite
+                | ActionType::Other(_),
+            ) => check_target(name),
+        };
+        checked.map_err(|fault| verdict::invalid_name(&fault))?;
+        match self.request.purpose {
+            Purpose::Run => Err(verdict::unknown_tool(name, &self.request.context.mode)),
+            Purpose::Question => Ok(()),
+        }
+    }
+
+    /// Stage 3.
+    fn caller(&mut self) -> Passed {
+        let principal = &self.request.principal;
+        match (principal.status, principal.authentication) {
+            (PrincipalStatus::Suspended, _) => Err(verdict::suspended(&principal.agent_id)),
+            (PrincipalStatus::Active, Authentication::None) => Err(verdict::unauthenticated()),
+            (PrincipalStatus::Active, Authentication::Local | Authentication::Internal) => Ok(()),
+        }
+    }
+
+    /// Stage 4. For a question about another type of action the target is a text like the arguments are.
+    fn never(&mut self) -> Passed {
+        let name = self.name_of_tool();
+        let engine = self.engine;
+        let blocked = match self.plan {
+            Some(plan) => plan.always_blocked,
+            None => engine.bundle.always_blocked.matches(name),
+        };
+        if blocked {
+            return Err(verdict::always_blocked(
+                name,
+                &engine.bundle.always_blocked_because,
+            ));
+        }
+        let reads = match self.plan {
+            Some(plan) => !plan.facts.class.modifies(),
+            None => self.request.action == ActionType::DataRead,
+        };
+        let exempt = self.is_gateway() || reads && engine.bundle.protected_allow_read;
+        if exempt || engine.protected.is_empty() {
+            return Ok(());
+        }
+        let names_target = self.plan.is_none() && self.request.action != ActionType::ToolCall;
+        let reached = engine.protected.is_reached_by(&self.request.arguments)
+            || names_target && engine.protected.covers(name);
+        if reached {
+            Err(verdict::protected_path(name))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stage 5. A gateway tool is touched by its name in full alone.
+    fn agent_denied(&mut self) -> Passed {
+        let name = self.name_of_tool();
+        let gateway = self.is_gateway();
+        let mut denied = self.request.principal.denied_tools.patterns().iter();
+        if denied.any(|p| (!gateway || p.exact().is_some()) && p.matches(name)) {
+            return Err(verdict::agent_denied(
+                name,
+                &self.request.principal.agent_id,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Stage 6. That a list lacks a gateway tool does not touch it.
+    fn agent_allowed(&mut self) -> Passed {
+        let name = self.name_of_tool();
+        let allowed = &self.request.principal.allowed_tools;
+        if self.is_gateway() || allowed.is_empty() || allowed.is_any() || allowed.matches(name) {
+            return Ok(());
+        }
+        Err(verdict::agent_not_allowed(
+            name,
+            &self.request.principal.agent_id,
+        ))
+    }
+
+    /// Stage 7.
+    fn roles(&mut self) -> Passed {
+        let Some(plan) = self.plan else { return Ok(()) };
+        let needs = plan.facts.needs;
+        if needs.bits() == 0 || needs.meets(self.request.principal.roles) {
+            return Ok(());
+        }
+        Err(verdict::role_required(&plan.facts.name, needs))
+    }
+
+    /// Stage 8.
+    fn mode_blocked(&mut self) -> Passed {
+        let Some(mode) = self.mode else { return Ok(()) };
+        let blocked = match self.plan {
+            Some(plan) => mode.blocked.has(plan.place),
+            None => {
+                let rules = self.engine.bundle.modes.get(&mode.name);
+                let list = rules.and_then(|rules| rules.blocked_tools.as_ref());
+                list.is_some_and(|list| list.matches(self.name_of_tool()))
+            }
+        };
+        if blocked {
+            self.refuse(Code::ModeBlocked, None, verdict::mode_blocked)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stage 9. A mode that the bundle doesn't know lists nothing, and no override lifts that.
+    fn mode_listed(&mut self) -> Passed {
+        if self.is_gateway() {
+            return Ok(());
+        }
+        let Some(mode) = self.mode else {
+            return Err(verdict::mode_not_listed(self));
+        };
+        if !mode.ceiling || self.is_listed(mode) {
+            return Ok(());
+        }
+        self.refuse(Code::ModeNotListed, None, verdict::mode_not_listed)
+    }
+
+    fn is_listed(&self, mode: &CompiledMode) -> bool {
+        let name = self.name_of_tool();
+        match self.plan {
+            Some(plan) => mode.listed.has(plan.place),
+            None => self
+                .engine
+                .bundle
+                .modes
+                .get(&mode.name)
+                .is_some_and(|rules| {
+                    let lists = [&rules.allowed_tools, &rules.reachable_tools];
+                    lists.into_iter().flatten().any(|list| list.matches(name))
+                }),
+        }
+    }
+
+    pub(super) fn is_granted_by_mode(&self) -> bool {
+        let Some(mode) = self.mode else { return false };
+        match self.plan {
+            Some(plan) => mode.allowed.has(plan.place),
+            None => {
+                let rules = self.engine.bundle.modes.get(&mode.name);
+                let list = rules.and_then(|rules| rules.allowed_tools.as_ref());
+                list.is_some_and(|list| list.matches(self.name_of_tool()))
+            }
+        }
+    }
+
+    /// Denies, unless there is evidence that lifts this very code and rule and was not used yet.
+    pub(super) fn refuse(
+        &mut self,
+        code: Code,
+        rule: Option<&Digest>,
+        denial: impl FnOnce(&Self) -> Box<Denial>,
+    ) -> Passed {
+        if self.lift(code, rule) {
+            Ok(())
+        } else {
+            Err(denial(self))
+        }
+    }
+
+    /// Uses up one override for the code. Where a rule denies, the evidence must name it.
+    pub(super) fn lift(&mut self, code: Code, rule: Option<&Digest>) -> bool {
+        let overrides = &self.request.context.overrides;
+        let fits = overrides
+            .iter()
+            .take(64)
+            .enumerate()
+            .find(|(place, evidence)| {
+                self.used.overrides >> place & 1 == 0
+                    && *evidence.code == *code.as_str()
+                    && evidence.rule.as_ref() == rule
+            });
+        let Some((place, _)) = fits else { return false };
+        self.used.overrides |= 1 << place;
+        self.trace.lifted(code);
+        true
+    }
+
+    /// Remembers a demand that holds whatever is allowed.
+    pub(super) fn raise_floor(&mut self, ask: Ask<'a>) {
+        self.floor = Some(match self.floor.take() {
+            Some(floor) => stricter(Some(floor), ask),
+            None => ask,
+        });
+    }
+
+    /// Stage 10, with the floors of 10a that undecidable approval rules are.
+    fn rules(&mut self) -> Result<Ruling<'a>, Box<Denial>> {
+        let mut after = None;
+        while let Some(firing) = self.next_firing(after) {
+            let rule = firing.rule;
+            match firing.kind {
+                EntryKind::Deny | EntryKind::Require => self.refuse_by_rule(&firing)?,
+                EntryKind::Approval => {
+                    let (_, source) = self.engine.source(rule);
+                    let ask = Ask {
+                        determinant: &rule.determinant,
+                        reason: rule.reason.clone(),
+                        terms: &source.approval,
+                    };
+                    if !firing.undecidable {
+                        return Ok(Ruling::Ask(ask));
+                    }
+                    self.raise_floor(ask);
+                }
+                EntryKind::Allow => return Ok(Ruling::Allow(rule)),
+            }
+            after = Some(firing.rank);
+        }
+        Ok(Ruling::Silent)
+    }
+
+    /// Stage 11, and what the rules allow.
+    fn grant(&mut self, ruling: &Ruling<'a>) -> Result<Grant<'a>, Box<Denial>> {
+        let grant = |code, reason| Grant {
+            code,
+            reason,
+            determined_by: None,
+        };
+        match ruling {
+            Ruling::Allow(rule) => {
+                let determined_by = Some(&rule.determinant);
+                return Ok(Grant {
+                    determined_by,
+                    ..grant(Code::RuleAllow, rule.reason.clone())
+                });
+            }
+            // What it would be without the demand is never shown.
+            Ruling::Ask(_) => return Ok(grant(Code::RuleAllow, Text::Static("Approved"))),
+            Ruling::Silent => {}
+        }
+        if self.is_gateway() {
+            return Ok(grant(
+                Code::Builtin,
+                Text::Static("Gateway tool, and nothing denies it"),
+            ));
+        }
+        if let Some(mode) = self.mode.filter(|_| self.is_granted_by_mode()) {
+            return Ok(grant(Code::ModeAllowed, mode.reason.clone()));
+        }
+        let permitted = || {
+            grant(
+                Code::DefaultAllow,
+                Text::Static("Action permitted by default policy"),
+            )
+        };
+        match self.engine.bundle.default_decision {
+            DefaultDecision::Allow => Ok(permitted()),
+            DefaultDecision::Deny => {
+                self.refuse(Code::DefaultDeny, None, verdict::default_deny)?;
+                Ok(permitted())
+            }
+        }
+    }
+
+    /// Stage 13.
+    fn quotas(&mut self) -> Passed {
+        self.request
+            .context
+            .quota
+            .as_ref()
+            .map_or(Ok(()), |quota| Err(verdict::rate_limited(quota)))
+    }
+
+    /// Stage 14.
+    fn evidence(&mut self, grant: Grant<'a>, ask: Option<Ask<'a>>) -> Outcome {
+        let lifted = self.used.overrides != 0;
+        let allow = |code, reason, determined_by: Option<&Arc<Determinant>>| {
+            let (code, reason) = if lifted {
+                (Code::Override, Text::Static("Allowed by override"))
+            } else {
+                (code, reason)
+            };
+            let determined_by = determined_by.cloned();
+            Ok(Answer {
+                effect: Effect::Allow,
+                code,
+                reason,
+                determined_by,
+                remedy: None,
+            })
+        };
+        let Some(ask) = ask else {
+            return allow(grant.code, grant.reason, grant.determined_by);
+        };
+        use crate::domain::ApprovalEvidence::{Approved, Denied};
+        match &self.request.context.approval {
+            Some(Approved { rule }) if *rule == ask.determinant.digest => {
+                self.used.approval = true;
+                allow(
+                    Code::Approved,
+                    Text::Static("Approved"),
+                    Some(ask.determinant),
+                )
+            }
+            Some(Denied) => Err(verdict::approval_denied(&ask)),
+            Some(Approved { .. }) | None => Ok(verdict::approval_required(ask)),
+        }
+    }
+}
+
+/// Of two demands the one with the larger quorum; at the same quorum the first, which has the higher priority.
+fn stricter<'a>(floor: Option<Ask<'a>>, ask: Ask<'a>) -> Ask<'a> {
+    match floor {
+        Some(floor) if floor.terms.quorum >= ask.terms.quorum => floor,
+        Some(_) | None => ask,
+    }
+}

@@ -1,0 +1,282 @@
+//! What compiling leaves behind: rules in the order of decision, and for each catalogued tool what can ever touch it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::domain::{ModeName, Owner, Pattern, Timestamp, ToolFacts};
+
+use super::condition::Leaves;
+use super::decision::{Determinant, Text};
+use super::index::Head;
+use super::rule::{
+    ApprovalTerms, HourWindow, NamePatterns, OperationMap, ResourcePolicy, RuleAction,
+};
+use super::schema::Schema;
+
+/// The gateway's tools that no rule of a policy denies (`PG017`), so that who must mend a policy can.
+pub(super) const WAY_BACK: [&str; 6] = [
+    "set_mode",
+    "set_lockdown",
+    "get_policy_status",
+    "rollback_policy",
+    "suspend_agent",
+    "reinstate_agent",
+];
+
+/// A rule, compiled.
+#[derive(Debug)]
+pub(super) struct CompiledRule {
+    /// Names it in decisions and evidence.
+    pub(super) determinant: Arc<Determinant>,
+    /// Its policy's priority.
+    pub(super) priority: i64,
+    /// What it says.
+    pub(super) action: RuleAction,
+    /// What the mask leaves over.
+    pub(super) leaves: Leaves,
+    /// The reason of an allow or an approval, ready made.
+    pub(super) reason: Text,
+    /// The place of its policy in the bundle.
+    pub(super) policy_place: usize,
+    /// Its own place in the policy.
+    pub(super) rule_place: usize,
+}
+
+/// What a firing entry does. One rule has two entries when it has a `require`: as a deny, and as itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EntryKind {
+    /// Denies.
+    Deny,
+    /// Denies when the rule's `require` doesn't hold.
+    Require,
+    /// Asks a person.
+    Approval,
+    /// Allows.
+    Allow,
+}
+
+impl EntryKind {
+    /// What the rule's own entry does.
+    pub(super) const fn of(action: RuleAction) -> Self {
+        match action {
+            RuleAction::Deny => Self::Deny,
+            RuleAction::RequireApproval => Self::Approval,
+            RuleAction::Allow => Self::Allow,
+        }
+    }
+
+    /// Severity at one priority: a `require` that doesn't hold counts as a deny.
+    pub(super) const fn severity(self) -> u8 {
+        match self {
+            Self::Deny | Self::Require => 0,
+            Self::Approval => 1,
+            Self::Allow => 2,
+        }
+    }
+}
+
+/// A place in the order of decision.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// The rule's place among the compiled rules.
+    pub(super) rule: u32,
+    /// What it does.
+    pub(super) kind: EntryKind,
+}
+
+/// A mode with its lists as bits over the catalogued tools.
+#[derive(Debug)]
+pub(super) struct CompiledMode {
+    /// Its name.
+    pub(super) name: ModeName,
+    /// Whether it sets a ceiling.
+    pub(super) ceiling: bool,
+    /// Tools it grants.
+    pub(super) allowed: Bits,
+    /// Tools it denies.
+    pub(super) blocked: Bits,
+    /// Tools it grants or lets rules reach.
+    pub(super) listed: Bits,
+    /// The reason of what it grants, ready made.
+    pub(super) reason: Text,
+}
+
+/// A set of tools by their place in the catalogue.
+#[derive(Debug, Default)]
+pub(super) struct Bits(Box<[u64]>);
+
+impl Bits {
+    /// The places for which `keep` holds.
+    pub(super) fn of(count: usize, keep: impl Fn(usize) -> bool) -> Self {
+        let mut words = vec![0_u64; count.div_ceil(64)];
+        for (index, word) in words.iter_mut().enumerate() {
+            for bit in (0..64).filter(|bit| index * 64 + bit < count && keep(index * 64 + bit)) {
+                *word |= 1 << bit;
+            }
+        }
+        Self(words.into_boxed_slice())
+    }
+
+    /// Whether the place is in the set.
+    #[inline]
+    pub(super) fn has(&self, place: usize) -> bool {
+        self.0
+            .get(place / 64)
+            .is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+}
+
+/// Everything that can touch one catalogued tool.
+#[derive(Debug)]
+pub(super) struct ToolPlan {
+    /// What the catalogue knows.
+    pub(super) facts: ToolFacts,
+    /// Its place in the catalogue.
+    pub(super) place: usize,
+    /// Whether it is the gateway's own.
+    pub(super) gateway: bool,
+    /// Whether no rule of a policy denies it.
+    pub(super) way_back: bool,
+    /// Whether `global_rules.always_blocked` has it.
+    pub(super) always_blocked: bool,
+    /// Whether its schema or a constraint has a parameter `service_name`.
+    pub(super) takes_service: bool,
+    /// The rules that match its name, but not those of any name; by rank.
+    pub(super) heads: Box<[Head]>,
+    /// The windows of hours that hold for it.
+    pub(super) hours: Box<[u32]>,
+    /// What a call of it does to which resource.
+    pub(super) operation: Option<OperationMap>,
+    /// The constraints that match it.
+    pub(super) constraints: Box<[u32]>,
+    /// Its input schema.
+    pub(super) schema: Schema,
+    /// The tools that list valid values for its parameters.
+    pub(super) sources: Box<[Arc<str>]>,
+    /// What is filled in for parameters that are missing.
+    pub(super) defaults: Box<[(String, Value)]>,
+}
+
+impl ToolPlan {
+    /// Whether a list of the policy or the registry touches the tool: a gateway tool only by its name in full.
+    pub(super) fn is_named_by(facts: &ToolFacts, patterns: &NamePatterns) -> bool {
+        match facts.owner {
+            Owner::Gateway => patterns.names_exactly(&facts.name),
+            Owner::Cloud | Owner::Upstream => patterns.matches(&facts.name),
+        }
+    }
+}
+
+/// `time_restrictions`, compiled.
+#[derive(Debug)]
+pub(super) struct Hours {
+    /// The tools.
+    pub(super) tools: NamePatterns,
+    /// Bit n: the hour n.
+    hours: u32,
+    /// As the author wrote it.
+    pub(super) zone_name: String,
+    /// `None` when nobody knows the zone: then no hour is inside.
+    zone: Option<TimeZone>,
+    /// Names it in decisions.
+    pub(super) determinant: Arc<Determinant>,
+}
+
+impl Hours {
+    pub(super) fn new(window: &HourWindow, determinant: Arc<Determinant>) -> Self {
+        Self {
+            tools: window.tools.clone(),
+            hours: window.hours,
+            zone_name: window.timezone.clone(),
+            zone: TimeZone::get(&window.timezone).ok(),
+            determinant,
+        }
+    }
+
+    /// Whether the local hour is one of the window's.
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        let Some(zone) = &self.zone else { return false };
+        let hour = zone.to_datetime(now.as_jiff()).hour();
+        u32::try_from(hour).is_ok_and(|hour| self.hours >> hour & 1 == 1)
+    }
+
+    /// The local time, `HH:MM`.
+    pub(super) fn clock(&self, now: Timestamp) -> String {
+        let local = self
+            .zone
+            .clone()
+            .unwrap_or(TimeZone::UTC)
+            .to_datetime(now.as_jiff());
+        format!("{:02}:{:02}", local.hour(), local.minute())
+    }
+
+    /// The hours in words: `8-17`.
+    pub(super) fn words(&self) -> String {
+        let mut spans: Vec<(u32, u32)> = Vec::new();
+        for hour in (0..24).filter(|hour| self.hours >> hour & 1 == 1) {
+            match spans.last_mut() {
+                Some((_, last)) if *last + 1 == hour => *last = hour,
+                Some(_) | None => spans.push((hour, hour)),
+            }
+        }
+        let span = |&(first, last): &(u32, u32)| format!("{first:02}:00-{:02}:00", last + 1);
+        spans.iter().map(span).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `resource_policies`, compiled.
+#[derive(Debug)]
+pub(super) struct CompiledResource {
+    /// The resources.
+    pub(super) resources: Pattern,
+    allowed: Option<BTreeSet<String>>,
+    blocked: BTreeSet<String>,
+    approval: BTreeSet<String>,
+    /// Names it in decisions and evidence.
+    pub(super) determinant: Arc<Determinant>,
+    /// The terms of an approval that it asks for.
+    pub(super) terms: ApprovalTerms,
+}
+
+impl CompiledResource {
+    pub(super) fn new(policy: &ResourcePolicy, determinant: Arc<Determinant>) -> Self {
+        Self {
+            resources: policy.resources.clone(),
+            allowed: policy.allowed_operations.clone(),
+            blocked: policy.blocked_operations.clone(),
+            approval: policy.require_approval.clone(),
+            determinant,
+            terms: ApprovalTerms::default(),
+        }
+    }
+
+    /// Whether it denies the operation; `None` is one that can't be told.
+    ///
+    /// An operation under `require_approval` counts as given: otherwise that key could never take effect beside
+    /// `allowed_operations`. Blocked operations are recognized in any case, allowed ones only as written.
+    pub(super) fn denies(&self, operation: Option<&str>) -> bool {
+        let Some(operation) = operation else {
+            return !self.blocked.is_empty() || self.allowed.is_some();
+        };
+        let allowed = |list: &BTreeSet<String>| list.contains(operation);
+        contains(&self.blocked, operation)
+            || self
+                .allowed
+                .as_ref()
+                .is_some_and(|list| !allowed(list) && !allowed(&self.approval))
+    }
+
+    /// Whether it asks for an approval of the operation.
+    pub(super) fn asks(&self, operation: Option<&str>) -> bool {
+        operation.map_or(!self.approval.is_empty(), |operation| {
+            contains(&self.approval, operation)
+        })
+    }
+}
+
+fn contains(set: &BTreeSet<String>, operation: &str) -> bool {
+    set.iter().any(|one| one.eq_ignore_ascii_case(operation))
+}

@@ -1,0 +1,170 @@
+//! Stage 10's search: the first entry of the order that fires, among those that can match the name at all.
+
+use super::compile::may_touch_gateway;
+use super::condition::Truth;
+use super::constraint::check_parameter;
+use super::decision::Code;
+use super::evaluation::{Denial, Evaluation, Trace};
+use super::index::Head;
+use super::plan::{CompiledRule, EntryKind};
+use super::rule::RuleAction;
+use super::verdict;
+
+/// The longest name whose lower case is made without allocation.
+const STACK: usize = 512;
+
+/// An entry that fires.
+pub(super) struct Firing<'a> {
+    pub(super) rank: u32,
+    pub(super) kind: EntryKind,
+    pub(super) rule: &'a CompiledRule,
+    /// Whether it fires only because it can't be told.
+    pub(super) undecidable: bool,
+}
+
+impl<'a, T: Trace> Evaluation<'a, T> {
+    /// The first entry behind `after` that fires.
+    pub(super) fn next_firing(&self, after: Option<u32>) -> Option<Firing<'a>> {
+        let mut best = None;
+        let mut scan = |list: &[Head]| self.scan(list, after, &mut best);
+        match self.plan {
+            Some(plan) => {
+                scan(&plan.heads);
+                if !plan.gateway {
+                    scan(&self.engine.any);
+                }
+            }
+            None => {
+                scan(&self.engine.any);
+                in_lower_case(self.name_of_tool(), |name| {
+                    self.engine.index.visit(name, &mut scan)
+                });
+            }
+        }
+        scan(self.shadow);
+        best
+    }
+
+    /// Looks through a list in the order of ranks, no further than what was found so far.
+    #[inline]
+    fn scan(&self, list: &[Head], after: Option<u32>, best: &mut Option<Firing<'a>>) {
+        let start = after.map_or(0, |after| list.partition_point(|head| head.rank <= after));
+        for head in list.get(start..).unwrap_or_default() {
+            if best.as_ref().is_some_and(|best| best.rank <= head.rank) {
+                break;
+            }
+            if head.mask.admits(self.mask)
+                && let Some(firing) = self.fires(head)
+            {
+                *best = Some(firing);
+                break;
+            }
+        }
+    }
+
+    #[inline]
+    fn fires(&self, head: &Head) -> Option<Firing<'a>> {
+        let entry = self.engine.entries.get(head.rank as usize)?;
+        let rule = self.engine.rules.get(entry.rule as usize)?;
+        let firing = |undecidable| Firing {
+            rank: head.rank,
+            kind: entry.kind,
+            rule,
+            undecidable,
+        };
+        if head.verify {
+            let (_, source) = self.engine.source(rule);
+            let matches = |tools: &super::rule::NamePatterns| tools.matches(self.name_of_tool());
+            if !source.condition.tools.as_ref().is_none_or(matches) {
+                return None;
+            }
+        }
+        if head.plain {
+            return Some(firing(false));
+        }
+        let truth = rule.leaves.test(self.request);
+        let fires = match (truth, rule.action) {
+            (Truth::False, _) | (Truth::Undecidable, RuleAction::Allow) => false,
+            (Truth::True, _)
+            | (Truth::Undecidable, RuleAction::Deny | RuleAction::RequireApproval) => true,
+        };
+        let fires = fires && (entry.kind != EntryKind::Require || !self.require_holds(rule));
+        fires.then(|| firing(truth == Truth::Undecidable))
+    }
+
+    fn require_holds(&self, rule: &CompiledRule) -> bool {
+        let mut holds = true;
+        self.check_require(rule, &mut |_| holds = false);
+        holds
+    }
+
+    /// Tells every problem of the rule's `require`.
+    pub(super) fn check_require(
+        &self,
+        rule: &CompiledRule,
+        report: &mut dyn FnMut(std::fmt::Arguments<'_>),
+    ) {
+        let (_, source) = self.engine.source(rule);
+        for (name, parameter) in &source.require {
+            let value = self.request.arguments.get(name);
+            check_parameter(name, parameter, value, &self.request.context.values, report);
+        }
+    }
+
+    /// A deny by a rule. An override lifts it when the rule may be overridden and is known to apply.
+    pub(super) fn refuse_by_rule(&mut self, firing: &Firing<'a>) -> Result<(), Box<Denial>> {
+        let rule = firing.rule;
+        let (_, source) = self.engine.source(rule);
+        let code = match firing.kind {
+            EntryKind::Require => Code::ConstraintViolated,
+            EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => Code::RuleDeny,
+        };
+        let may_be_lifted = source.overridable && !firing.undecidable;
+        if may_be_lifted && self.lift(code, Some(&rule.determinant.digest)) {
+            return Ok(());
+        }
+        Err(match firing.kind {
+            EntryKind::Require => verdict::require_violated(self, rule, may_be_lifted),
+            EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => {
+                verdict::rule_deny(self, rule, firing.undecidable)
+            }
+        })
+    }
+
+    /// Of the heads of a shadow policy those that may touch this request, by name.
+    pub(super) fn shadow_heads(&self, heads: &[Head]) -> Vec<Head> {
+        let name = self.name_of_tool();
+        let touches = |head: &&Head| {
+            let Some(entry) = self.engine.entries.get(head.rank as usize) else {
+                return false;
+            };
+            let Some(rule) = self.engine.rules.get(entry.rule as usize) else {
+                return false;
+            };
+            let (_, source) = self.engine.source(rule);
+            match (self.plan, &source.condition.tools) {
+                (Some(plan), tools) if plan.gateway => {
+                    may_touch_gateway(Some(entry.kind), plan.way_back)
+                        && tools
+                            .as_ref()
+                            .is_some_and(|tools| tools.names_exactly(name))
+                }
+                (_, tools) => tools.as_ref().is_none_or(|tools| tools.matches(name)),
+            }
+        };
+        heads.iter().filter(touches).copied().collect()
+    }
+}
+
+/// Hands over the name in lower case.
+fn in_lower_case(name: &str, then: impl FnOnce(&[u8])) {
+    let mut buffer = [0; STACK];
+    match buffer.get_mut(..name.len()) {
+        Some(lower) => {
+            lower.copy_from_slice(name.as_bytes());
+            lower.make_ascii_lowercase();
+            then(lower);
+        }
+        None => then(name.to_ascii_lowercase().as_bytes()),
+    }
+}

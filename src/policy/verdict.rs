@@ -1,0 +1,490 @@
+//! The words of every denial: the reasons that clients match on, and what would change the answer.
+
+use std::sync::Arc;
+
+use crate::domain::{AgentId, ModeName, NameError, QuotaVerdict, Roles};
+
+use super::decision::{Code, Effect, Remedy, RemedyKind, Text};
+use super::evaluation::{Answer, Ask, Denial, Evaluation, Trace};
+use super::plan::{CompiledResource, CompiledRule, Hours};
+use super::rule::Condition;
+
+/// So many problems of the arguments are told one by one.
+pub(super) const MAX_PROBLEMS: usize = 100;
+
+fn denial(
+    code: Code,
+    reason: impl Into<String>,
+    kind: RemedyKind,
+    remedy: impl Into<String>,
+) -> Box<Denial> {
+    Box::new(Denial {
+        code,
+        reason: Text::Owned(reason.into()),
+        determined_by: None,
+        problems: Vec::new(),
+        remedy: Remedy {
+            kind,
+            text: remedy.into(),
+        },
+        retry_after_seconds: None,
+    })
+}
+
+/// The remedy of what an operator may lift for one call.
+fn by_override(code: Code) -> String {
+    format!("an operator's override for {code} lifts it")
+}
+
+pub(super) fn lockdown() -> Box<Denial> {
+    let reason = "Lockdown is on: only what ends it or looks at it runs";
+    denial(
+        Code::Lockdown,
+        reason,
+        RemedyKind::Operator,
+        "an operator lifts the lockdown",
+    )
+}
+
+pub(super) fn integrity() -> Box<Denial> {
+    let reason = "Policy integrity check failed: the policy is not the one that was signed";
+    let remedy = "an operator restores the signed policy or activates a release";
+    denial(Code::Integrity, reason, RemedyKind::Operator, remedy)
+}
+
+pub(super) fn quarantined(tool: &str) -> Box<Denial> {
+    let reason = format!("Tool '{tool}' is quarantined: its definition has changed");
+    denial(
+        Code::Quarantined,
+        reason,
+        RemedyKind::Operator,
+        "an operator approves the new definition",
+    )
+}
+
+/// The name itself is not repeated: it may hold anything.
+pub(super) fn invalid_name(fault: &NameError) -> Box<Denial> {
+    denial(
+        Code::InvalidName,
+        format!("Invalid name: {fault}"),
+        RemedyKind::Name,
+        "use the exact name of a tool",
+    )
+}
+
+pub(super) fn unknown_tool(tool: &str, mode: &ModeName) -> Box<Denial> {
+    let reason =
+        format!("Tool '{tool}' is not in the allowed list for {mode} mode: there is no such tool");
+    denial(
+        Code::UnknownTool,
+        reason,
+        RemedyKind::Name,
+        "use a tool that the catalogue lists",
+    )
+}
+
+pub(super) fn suspended(agent: &AgentId) -> Box<Denial> {
+    let reason = format!("Agent '{agent}' is suspended");
+    denial(
+        Code::AgentSuspended,
+        reason,
+        RemedyKind::Operator,
+        "an operator reinstates the agent",
+    )
+}
+
+pub(super) fn unauthenticated() -> Box<Denial> {
+    denial(
+        Code::Unauthenticated,
+        "Not authenticated",
+        RemedyKind::Role,
+        "send a credential",
+    )
+}
+
+pub(super) fn always_blocked(tool: &str, because: &str) -> Box<Denial> {
+    let reason = format!("Tool '{tool}' is globally blocked and can never be executed");
+    let because = if because.is_empty() {
+        String::new()
+    } else {
+        format!(" ({because})")
+    };
+    let remedy = format!("nothing: no mode, trust, approval or override changes this{because}");
+    denial(Code::AlwaysBlocked, reason, RemedyKind::None, remedy)
+}
+
+/// The path is not repeated: which ones are protected is nobody's business.
+pub(super) fn protected_path(tool: &str) -> Box<Denial> {
+    let reason = format!("Tool '{tool}' may not touch a protected file");
+    denial(
+        Code::ProtectedPath,
+        reason,
+        RemedyKind::Arguments,
+        "name another path in the arguments",
+    )
+}
+
+pub(super) fn agent_denied(tool: &str, agent: &AgentId) -> Box<Denial> {
+    let reason = format!("Tool '{tool}' is explicitly denied for agent '{agent}'");
+    denial(
+        Code::AgentDeniedTools,
+        reason,
+        RemedyKind::Operator,
+        "an admin changes the agent's denied_tools",
+    )
+}
+
+pub(super) fn agent_not_allowed(tool: &str, agent: &AgentId) -> Box<Denial> {
+    let reason = format!("Tool '{tool}' is not in allowed list for agent '{agent}'");
+    denial(
+        Code::AgentAllowedTools,
+        reason,
+        RemedyKind::Operator,
+        "an admin changes the agent's allowed_tools",
+    )
+}
+
+pub(super) fn role_required(tool: &str, needs: Roles) -> Box<Denial> {
+    let roles: Vec<&str> = needs.iter().map(crate::domain::Role::as_str).collect();
+    let roles = roles.join(" or ");
+    let reason = format!("Tool '{tool}' needs role {roles}");
+    denial(
+        Code::RoleRequired,
+        reason,
+        RemedyKind::Role,
+        format!("a caller with role {roles}"),
+    )
+}
+
+pub(super) fn mode_blocked<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
+    let (tool, mode) = (evaluation.name_of_tool(), &evaluation.request.context.mode);
+    let rules = evaluation.engine.bundle.modes.get(mode);
+    let reason = match rules
+        .map(|rules| rules.rationale.as_str())
+        .filter(|text| !text.is_empty())
+    {
+        Some(rationale) => {
+            format!("Tool '{tool}' is blocked in {mode} mode. Rationale: {rationale}")
+        }
+        None => format!("Tool '{tool}' is blocked in {mode} mode"),
+    };
+    by_mode(evaluation, Code::ModeBlocked, reason)
+}
+
+pub(super) fn mode_not_listed<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
+    let (tool, mode) = (evaluation.name_of_tool(), &evaluation.request.context.mode);
+    let reason = format!("Tool '{tool}' is not in the allowed list for {mode} mode");
+    by_mode(evaluation, Code::ModeNotListed, reason)
+}
+
+/// A denial that another mode would not make, when there is one.
+fn by_mode<T: Trace>(evaluation: &Evaluation<'_, T>, code: Code, reason: String) -> Box<Denial> {
+    let modes = evaluation.modes_that_grant();
+    if modes.is_empty() {
+        return denial(code, reason, RemedyKind::Override, by_override(code));
+    }
+    denial(
+        code,
+        reason,
+        RemedyKind::Mode,
+        format!(
+            "{} mode allows it; an operator may switch",
+            modes.join(" or ")
+        ),
+    )
+}
+
+pub(super) fn service_healthy<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    service: &str,
+) -> Box<Denial> {
+    let mode = &evaluation.request.context.mode;
+    let reason = format!(
+        "Service '{service}' is healthy: {mode} mode allows changes to unhealthy services only"
+    );
+    denial(
+        Code::ServiceHealthy,
+        reason,
+        RemedyKind::Arguments,
+        "name a service that is unhealthy",
+    )
+}
+
+/// Nothing is known of its health, which is not the same as being healthy, and is not said to be.
+pub(super) fn service_unknown<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    service: &str,
+) -> Box<Denial> {
+    let mode = &evaluation.request.context.mode;
+    let reason = format!(
+        "Service '{service}' is not known to be unhealthy: {mode} mode allows changes to unhealthy services only"
+    );
+    let remedy = "ask for the service's status first, or name a service that is unhealthy";
+    denial(Code::ServiceHealthy, reason, RemedyKind::Arguments, remedy)
+}
+
+pub(super) fn service_unnamed<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
+    let mode = &evaluation.request.context.mode;
+    let reason =
+        format!("No service is named: {mode} mode allows changes to unhealthy services only");
+    denial(
+        Code::ServiceHealthy,
+        reason,
+        RemedyKind::Arguments,
+        "name an unhealthy service in service_name",
+    )
+}
+
+pub(super) fn out_of_scope(service: &str) -> Box<Denial> {
+    let reason = format!("Service '{service}' is outside the incident scope");
+    denial(
+        Code::OutOfScope,
+        reason,
+        RemedyKind::Arguments,
+        "name a service of the incident, or an operator widens its scope",
+    )
+}
+
+pub(super) fn outside_hours<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    window: &Hours,
+) -> Box<Denial> {
+    let (tool, zone) = (evaluation.name_of_tool(), &window.zone_name);
+    let clock = window.clock(evaluation.request.context.now);
+    let reason = format!("Tool '{tool}' not allowed at {clock} {zone}");
+    let words = window.words();
+    let remedy = if words.is_empty() {
+        by_override(Code::OutsideHours)
+    } else {
+        format!("allowed at {words} {zone}")
+    };
+    let kind = if words.is_empty() {
+        RemedyKind::Override
+    } else {
+        RemedyKind::Time
+    };
+    let denial = denial(Code::OutsideHours, reason, kind, remedy);
+    Box::new(Denial {
+        determined_by: Some(Arc::clone(&window.determinant)),
+        ..*denial
+    })
+}
+
+pub(super) fn resource_denied<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    policy: &CompiledResource,
+    resource: Option<&str>,
+    operation: &str,
+) -> Box<Denial> {
+    let tool = evaluation.name_of_tool();
+    let reason = match resource {
+        Some(resource) => {
+            format!("Operation '{operation}' is not allowed on resource '{resource}'")
+        }
+        None => format!("Tool '{tool}' does not say on which resource it would do '{operation}'"),
+    };
+    let remedy = "another operation or resource, or an operator's override for resource_denied";
+    let denial = denial(Code::ResourceDenied, reason, RemedyKind::Arguments, remedy);
+    Box::new(Denial {
+        determined_by: Some(Arc::clone(&policy.determinant)),
+        ..*denial
+    })
+}
+
+pub(super) fn rule_deny<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    rule: &CompiledRule,
+    undecidable: bool,
+) -> Box<Denial> {
+    let (policy, source) = evaluation.engine.source(rule);
+    let (tool, trust) = (
+        evaluation.name_of_tool(),
+        evaluation.request.principal.trust,
+    );
+    let needs = source.condition.trust.needs;
+    let reason = match (
+        &source.message,
+        needs.filter(|_| trust_alone(&source.condition)),
+    ) {
+        (Some(message), _) => message.to_string(),
+        (None, Some(need)) => {
+            format!("Tool '{tool}' requires trust level '{need}', agent has '{trust}'")
+        }
+        (None, None) => format!("Access denied by policy '{}'", policy.id),
+    };
+    let names = || {
+        let names: std::collections::BTreeSet<&str> = source
+            .condition
+            .arguments
+            .iter()
+            .map(|test| test.name.as_str())
+            .collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let (kind, text) = if undecidable {
+        let text = format!(
+            "send every argument that the rule looks at, of its type: {}",
+            names()
+        );
+        (RemedyKind::Arguments, text)
+    } else if let Some(need) = needs {
+        (
+            RemedyKind::Trust,
+            format!("needs trust {need}, agent has {trust}"),
+        )
+    } else if !source.condition.arguments.is_empty() {
+        (
+            RemedyKind::Arguments,
+            format!("other values of {}", names()),
+        )
+    } else if source.condition.modes.is_some() {
+        (
+            RemedyKind::Mode,
+            format!("another mode than {}", evaluation.request.context.mode),
+        )
+    } else if source.overridable {
+        (RemedyKind::Override, by_override(Code::RuleDeny))
+    } else {
+        (
+            RemedyKind::Policy,
+            format!("only a change of policy '{}'", policy.id),
+        )
+    };
+    let denial = denial(Code::RuleDeny, reason, kind, text);
+    Box::new(Denial {
+        determined_by: Some(Arc::clone(&rule.determinant)),
+        ..*denial
+    })
+}
+
+/// Whether trust is all that the condition looks at, beside the tool's name.
+fn trust_alone(condition: &Condition) -> bool {
+    condition.action_types.is_none()
+        && condition.agents.is_none()
+        && condition.modes.is_none()
+        && condition.arguments.is_empty()
+}
+
+pub(super) fn require_violated<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    rule: &CompiledRule,
+    may_be_lifted: bool,
+) -> Box<Denial> {
+    let problems = evaluation.problems(|this, report| this.check_require(rule, report));
+    let mut denial = constraint_violated(problems);
+    if may_be_lifted {
+        denial
+            .remedy
+            .text
+            .push_str("; or an operator's override for constraint_violated lifts it");
+    }
+    Box::new(Denial {
+        determined_by: Some(Arc::clone(&rule.determinant)),
+        ..*denial
+    })
+}
+
+pub(super) fn constraint_violated(problems: Vec<String>) -> Box<Denial> {
+    with_problems(Code::ConstraintViolated, problems)
+}
+
+pub(super) fn invalid_parameters(problems: Vec<String>) -> Box<Denial> {
+    with_problems(Code::InvalidParameters, problems)
+}
+
+fn with_problems(code: Code, problems: Vec<String>) -> Box<Denial> {
+    let remedy = if problems.len() == 1 {
+        "mend the argument"
+    } else {
+        "mend the arguments"
+    };
+    let denial = denial(code, problems.join("; "), RemedyKind::Arguments, remedy);
+    Box::new(Denial {
+        problems,
+        ..*denial
+    })
+}
+
+pub(super) fn rate_limited(quota: &QuotaVerdict) -> Box<Denial> {
+    let (name, seconds) = (&quota.name, quota.retry_after_seconds);
+    let reason = format!("Quota exceeded: {name}");
+    let denial = denial(
+        Code::RateLimited,
+        reason,
+        RemedyKind::Wait,
+        format!("try again in {seconds} s"),
+    );
+    Box::new(Denial {
+        retry_after_seconds: Some(seconds),
+        ..*denial
+    })
+}
+
+pub(super) fn approval_denied(ask: &Ask<'_>) -> Box<Denial> {
+    let remedy = "a person said no; ask for something else";
+    let denial = denial(
+        Code::ApprovalDenied,
+        "Operation not approved",
+        RemedyKind::None,
+        remedy,
+    );
+    Box::new(Denial {
+        determined_by: Some(Arc::clone(ask.determinant)),
+        ..*denial
+    })
+}
+
+pub(super) fn approval_required(ask: Ask<'_>) -> Answer {
+    let who = ask.terms.approvers.join(" or ");
+    let text = match ask.terms.quorum {
+        0 | 1 => format!("an approval by {who}"),
+        quorum => format!("approvals by {quorum} of {who}"),
+    };
+    Answer {
+        effect: Effect::RequireApproval,
+        code: Code::ApprovalRequired,
+        reason: ask.reason,
+        determined_by: Some(Arc::clone(ask.determinant)),
+        remedy: Some(Remedy {
+            kind: RemedyKind::Approval,
+            text,
+        }),
+    }
+}
+
+pub(super) fn default_deny<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
+    by_mode(
+        evaluation,
+        Code::DefaultDeny,
+        "No policy allows this action".to_owned(),
+    )
+}
+
+impl<T: Trace> Evaluation<'_, T> {
+    /// The other modes that grant the tool.
+    fn modes_that_grant(&self) -> Vec<&str> {
+        let name = self.name_of_tool();
+        let grants = |mode: &&super::plan::CompiledMode| match self.plan {
+            Some(plan) => mode.allowed.has(plan.place) && !mode.blocked.has(plan.place),
+            None => self
+                .engine
+                .bundle
+                .modes
+                .get(&mode.name)
+                .is_some_and(|rules| {
+                    let on = |list: &Option<super::rule::NamePatterns>| {
+                        list.as_ref().is_some_and(|list| list.matches(name))
+                    };
+                    on(&rules.allowed_tools) && !on(&rules.blocked_tools)
+                }),
+        };
+        let other = |mode: &&super::plan::CompiledMode| mode.name != self.request.context.mode;
+        self.engine
+            .modes
+            .iter()
+            .filter(other)
+            .filter(grants)
+            .map(|mode| mode.name.as_str())
+            .collect()
+    }
+}
