@@ -29,7 +29,7 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<Loaded, String> {
     let sources = match path {
         Some(path) => policy_admin::read(path).map_err(|fault| fault.to_string())?,
-        None => policy_admin::built_in(),
+        None => policy_admin::embedded(),
     };
     let content = json!(sources.iter().map(|source| json!({ "name": source.name, "text": String::from_utf8_lossy(&source.bytes) })).collect::<Vec<_>>());
     let render = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

@@ -9,7 +9,7 @@ use crate::policy::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
 /// What runs without configuration and without a file.
 const DEFAULT_POLICY: &str = include_str!("../../policies/default.yaml");
 /// The name under which findings and records speak of it.
-const DEFAULT_NAME: &str = "policies/default.yaml (built in)";
+pub const EMBEDDED_NAME: &str = "policies/default.yaml (built in)";
 /// The most files of one folder.
 const MAX_FILES: usize = 1_000;
 
@@ -64,7 +64,7 @@ pub fn read(path: &Path) -> Result<Vec<Source>, ReadError> {
     let mut sources = Vec::new();
     for file in &paths {
         let source = read_file(file)?;
-        total += source.bytes.len();
+        total += source.bytes().len();
         if total > MAX_TOTAL_BYTES {
             return Err(ReadError::TooMuch(path.to_owned()));
         }
@@ -75,8 +75,8 @@ pub fn read(path: &Path) -> Result<Vec<Source>, ReadError> {
 
 /// The policy that is built into the binary.
 #[must_use]
-pub fn built_in() -> Vec<Source> {
-    vec![Source::new(DEFAULT_NAME, DEFAULT_POLICY)]
+pub fn embedded() -> Vec<Source> {
+    vec![Source::new(EMBEDDED_NAME, DEFAULT_POLICY)]
 }
 
 /// Whether a file of a folder belongs to its policy.
@@ -133,7 +133,7 @@ mod tests {
         let sources = read(folder.path()).expect("readable");
         let found: Vec<&str> = sources
             .iter()
-            .filter_map(|source| source.name.rsplit('/').next())
+            .filter_map(|source| source.name().rsplit('/').next())
             .collect();
         assert_eq!(found, ["a.json", "b.yaml", "c.yml"]);
     }
@@ -151,6 +151,6 @@ mod tests {
     #[test]
     fn an_endless_file_is_not_read_to_its_end() {
         let source = read_file(Path::new("/dev/zero")).expect("readable");
-        assert_eq!(source.bytes.len(), MAX_FILE_BYTES + 1);
+        assert_eq!(source.bytes().len(), MAX_FILE_BYTES + 1);
     }
 }

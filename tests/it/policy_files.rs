@@ -1,7 +1,7 @@
 //! Policy files: what is read, what is refused, and how that is told.
 
 use policyguard::policy::{self, Finding, Loaded, Source};
-use policyguard::policy_admin::files;
+use policyguard::policy_admin;
 
 fn load(text: &str) -> Result<Loaded, Vec<Finding>> {
     policy::load(&[Source::new("policy.yaml", text)])
@@ -9,8 +9,8 @@ fn load(text: &str) -> Result<Loaded, Vec<Finding>> {
 
 #[test]
 fn the_built_in_policy_and_the_shipped_one_are_the_same_and_load_without_a_finding() {
-    let built_in = policy::load(&files::built_in()).expect("loads");
-    let shipped = files::read("policies/default.yaml".as_ref()).expect("readable");
+    let built_in = policy::load(&policy_admin::embedded()).expect("loads");
+    let shipped = policy_admin::read("policies/default.yaml".as_ref()).expect("readable");
     let shipped = policy::load(&shipped).expect("loads");
     assert_eq!(built_in.findings, []);
     assert_eq!(built_in.bundle.digest, shipped.bundle.digest);

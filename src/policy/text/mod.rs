@@ -6,6 +6,7 @@ mod scalar; // what a plain word means
 mod tree; // what a text says
 mod yaml; // the parser's events become a tree
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub(in crate::policy) use reader::{Fields, Shape};
@@ -24,10 +25,8 @@ pub(in crate::policy) const MAX_DEPTH: usize = 32;
 /// A text with its name, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file as people name it; its ending says whether it is JSON.
-    pub name: Arc<str>,
-    /// The bytes; that they are text is checked later.
-    pub bytes: Arc<[u8]>,
+    name: Arc<str>,
+    bytes: Arc<[u8]>,
 }
 
 impl Source {
@@ -38,6 +37,24 @@ impl Source {
             name: Arc::from(name),
             bytes: Arc::from(bytes.as_ref()),
         }
+    }
+
+    /// The file as people name it; its ending says whether it is JSON.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The bytes; that they are text is checked when they are loaded.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The text; of a source that was loaded, this is exactly its bytes.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
     }
 }
 
