@@ -368,6 +368,8 @@ impl Decision {
             remedy: None,
             retry_after_seconds: None,
             modifies,
+            approval_used: false,
+            overrides_used: 0,
         }
     }
 }

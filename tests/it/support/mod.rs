@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use policyguard::app::{App, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
 use policyguard::tools::ToolBackend;
+use policyguard::transport::rest::Service;
 use serde_json::Value;
 use tempfile::TempDir;
-use tower::ServiceExt as _;
 
 /// A clock that stands until the test moves it.
 pub struct TestClock {
@@ -49,7 +48,7 @@ impl Clock for TestClock {
 pub struct House {
     pub app: App,
     pub clock: Arc<TestClock>,
-    router: Router,
+    service: Service,
     dir: Arc<TempDir>,
     config: Config,
 }
@@ -102,11 +101,11 @@ impl House {
         let app = App::open_with(&config, parts)
             .await
             .unwrap_or_else(|fault| panic!("{fault}"));
-        let router = app.public_router();
+        let service = app.public_service();
         Self {
             app,
             clock,
-            router,
+            service,
             dir,
             config,
         }
@@ -117,11 +116,11 @@ impl House {
         let Self {
             app,
             clock,
-            router,
+            service,
             dir,
             config,
         } = self;
-        drop(router);
+        drop(service);
         app.close().await;
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -130,11 +129,11 @@ impl House {
         let app = App::open_with(&config, parts)
             .await
             .unwrap_or_else(|fault| panic!("{fault}"));
-        let router = app.public_router();
+        let service = app.public_service();
         Self {
             app,
             clock,
-            router,
+            service,
             dir,
             config,
         }
@@ -191,11 +190,7 @@ impl House {
 
     /// Sends a request as it is.
     pub async fn request(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
-            .await
-            .unwrap();
+        let (status, bytes) = self.service.answer(request).await;
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Reply { status, body }
