@@ -16,6 +16,7 @@ mod redact; // what is taken out of it first
 mod render; // its canonical text
 mod scribe; // how records are made of what happened
 mod store; // what the trail needs from a store
+mod tally; // counts instead of floods
 mod writer; // group commit // who writes
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
@@ -34,6 +35,3 @@ pub use render::{Body, Place};
 pub use scribe::{ChangeNote, Outcome, OutcomeOf};
 pub use store::{AuditStore, LogKeeper, LogSync, Marks, StoreFault, Trail};
 pub use writer::Listener;
-
-#[cfg(test)]
-mod tests;
