@@ -2,21 +2,22 @@
 //!
 //! No record, no action: whatever acts needs a [`Recorded`] decision, and only the [`Recorder`] makes one.
 
+mod record; // what a record says
+mod render; // its canonical text
+mod redact; // what is taken out of it first
+mod scribe; // how records are made of what happened
+mod tally; // counts instead of floods
 mod chain; // how records are sealed
-mod clerk; // the threads behind it
 mod columns; // what is searched by
 mod entry; // what is written together
 mod error; // what can go wrong
+mod store; // what the trail needs from a store
 mod ids; // names of attempts
 mod line; // what waits to be written
-mod query;
-mod record; // what a record says
+mod writer; // group commit
+mod clerk; // the threads behind it
 mod recorder; // who writes
-mod redact; // what is taken out of it first
-mod render; // its canonical text
-mod scribe; // how records are made of what happened
-mod store; // what the trail needs from a store
-mod writer; // group commit // how it is read back
+mod query; // how it is read back
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
@@ -34,6 +35,3 @@ pub use render::{Body, Place};
 pub use scribe::{ChangeNote, Outcome, OutcomeOf};
 pub use store::{AuditStore, LogKeeper, LogSync, Marks, StoreFault, Trail};
 pub use writer::Listener;
-
-#[cfg(test)]
-mod tests;
