@@ -28,6 +28,17 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// As [`Digest::tagged`], of bytes that do not lie side by side.
+    #[must_use]
+    pub fn tagged_parts(tag: u8, parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update([tag]);
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
     /// A digest from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

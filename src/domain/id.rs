@@ -143,6 +143,12 @@ macro_rules! generated_id {
                 Self(bits & 0xffff_ffff_ffff)
             }
 
+            /// The 48 bits of the id.
+            #[must_use]
+            pub const fn bits(&self) -> u64 {
+                self.0
+            }
+
             /// Parses the text.
             ///
             /// # Errors
@@ -204,6 +210,12 @@ pub struct IdSequence {
     round_keys: [[u8; 32]; 4],
 }
 
+impl fmt::Debug for IdSequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdSequence(..)")
+    }
+}
+
 impl IdSequence {
     /// The permutation that belongs to the store key.
     #[must_use]
@@ -223,20 +235,36 @@ impl IdSequence {
     /// The 48 bits that stand for this value of the counter.
     #[must_use]
     pub fn id(&self, counter: u64) -> u64 {
-        const HALF: u64 = 0xff_ffff;
         let mut left = (counter >> 24) & HALF;
         let mut right = counter & HALF;
         for key in &self.round_keys {
-            let mut hasher = Sha256::new();
-            hasher.update(key);
-            hasher.update(right.to_be_bytes());
-            let digest: [u8; 32] = hasher.finalize().into();
-            let [a, b, c, ..] = digest;
-            let round = (u64::from(a) << 16) | (u64::from(b) << 8) | u64::from(c);
-            (left, right) = (right, left ^ round);
+            (left, right) = (right, left ^ round(key, right));
         }
         (left << 24) | right
     }
+
+    /// The counter for which these 48 bits stand: indexes by counter stay dense, indexes by id would not.
+    #[must_use]
+    pub fn counter(&self, id: u64) -> u64 {
+        let mut left = (id >> 24) & HALF;
+        let mut right = id & HALF;
+        for key in self.round_keys.iter().rev() {
+            (left, right) = (right ^ round(key, left), left);
+        }
+        (left << 24) | right
+    }
+}
+
+/// Half of the 48 bits.
+const HALF: u64 = 0xff_ffff;
+
+fn round(key: &[u8; 32], half: u64) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(key);
+    hasher.update(half.to_be_bytes());
+    let digest: [u8; 32] = hasher.finalize().into();
+    let [a, b, c, ..] = digest;
+    (u64::from(a) << 16) | (u64::from(b) << 8) | u64::from(c)
 }
 
 #[cfg(test)]
@@ -269,6 +297,7 @@ mod tests {
             let id = ActionId::from_bits(sequence.id(counter));
             assert!(seen.insert(id), "{counter} repeats {id}");
             assert_eq!(ActionId::parse(&id.to_string()), Ok(id));
+            assert_eq!(sequence.counter(id.bits()), counter);
         }
         assert_ne!(IdSequence::new(b"other").id(1), sequence.id(1));
     }

@@ -16,7 +16,7 @@ mod time;
 mod tool; // what the catalogue knows of a tool // instants and the clock port
 
 pub use action::ActionType;
-pub use canonical::{canonical_json, write_canonical};
+pub use canonical::{canonical_json, write_canonical, write_canonical_object};
 pub use context::{
     ApprovalEvidence, Context, Health, Integrity, OverrideEvidence, QuotaVerdict, Stated, ValueList,
 };

@@ -16,7 +16,7 @@ use super::engine::{Engine, ShadowPolicy};
 use super::index::{Head, NameIndex};
 use super::mask::Mask;
 use super::plan::{
-    Bits, CompiledMode, CompiledResource, CompiledRule, Entry, EntryKind, Hours, ToolPlan, WAY_BACK,
+    Bits, CompiledMode, CompiledResource, CompiledRule, Entry, EntryKind, Hours, Reach, ToolPlan,
 };
 use super::protected::Protected;
 use super::rule::{
@@ -159,10 +159,10 @@ impl Ordered {
             let tools = rule.condition.tools.as_ref();
             match (policy.enforcement, tools) {
                 (Enforcement::Shadow, _) => {
-                    shadows.entry(compiled.policy_place).or_default().push(head)
+                    shadows.entry(compiled.policy_place).or_default().push(head);
                 }
                 (Enforcement::Enforce, Some(tools)) if !is_any(tools) => {
-                    indexed.push((head, tools))
+                    indexed.push((head, tools));
                 }
                 (Enforcement::Enforce, _) => {
                     self.any.push(head);
@@ -240,26 +240,26 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan(&self, facts: &ToolFacts, place: usize) -> ToolPlan {
-        let gateway = facts.owner == Owner::Gateway;
-        let way_back = gateway && WAY_BACK.contains(&&*facts.name);
-        let touches = |patterns: &NamePatterns| !way_back && ToolPlan::is_named_by(facts, patterns);
-        let heads = self.heads(facts, gateway, way_back);
+        let reach = Reach::of(facts);
+        let touches = |patterns: &NamePatterns| reach.touches(facts, patterns);
+        let heads = self.heads(facts, reach);
+        // Constraints reach gateway tools by wildcard too: stage 12 holds for them as it stands.
         let matching =
-            |constraints: &&ToolConstraints| !way_back && constraints.tools.matches(&facts.name);
+            |c: &&ToolConstraints| reach != Reach::WayBack && c.tools.matches(&facts.name);
         let constraints: Vec<&ToolConstraints> = self.constraints.iter().filter(matching).collect();
         let schema = Schema::compile(&facts.input_schema);
         let names_service = |c: &&ToolConstraints| c.parameters.contains_key("service_name");
-        let operation = self.bundle.operations.iter();
-        let operation =
-            operation.filter(|(tool, _)| !way_back && tool.eq_ignore_ascii_case(&facts.name));
+        let mut operations =
+            self.bundle.operations.iter().filter(|(tool, _)| {
+                reach != Reach::WayBack && tool.eq_ignore_ascii_case(&facts.name)
+            });
         ToolPlan {
             place,
-            gateway,
-            way_back,
+            reach,
             always_blocked: touches(&self.bundle.always_blocked),
             takes_service: schema.declares("service_name") || constraints.iter().any(names_service),
             hours: places(self.hours.iter().map(|window| touches(&window.tools))),
-            operation: operation.map(|(_, operation)| operation.clone()).next(),
+            operation: operations.next().map(|(_, operation)| operation.clone()),
             constraints: places(self.constraints.iter().map(|c| matching(&c))),
             sources: self.sources(facts, &heads, &constraints),
             defaults: defaults(&facts.input_schema, &constraints),
@@ -270,22 +270,16 @@ impl Planner<'_> {
     }
 
     /// The rules that match the name; for a gateway tool those that name it in full and may tighten.
-    fn heads(&self, facts: &ToolFacts, gateway: bool, way_back: bool) -> Box<[Head]> {
+    fn heads(&self, facts: &ToolFacts, reach: Reach) -> Box<[Head]> {
         let lower = facts.name.to_ascii_lowercase();
         let mut heads = Vec::new();
-        self.ordered
-            .index
-            .visit(lower.as_bytes(), |list| heads.extend_from_slice(list));
+        let index = &self.ordered.index;
+        index.visit(lower.as_bytes(), |list| heads.extend_from_slice(list));
         heads.retain(|head| {
-            let Some(tools) = self.tools_of(head) else {
-                return false;
-            };
-            let kind = self.kind_of(head);
-            if gateway {
-                may_touch_gateway(kind, way_back) && tools.names_exactly(&facts.name)
-            } else {
-                !head.verify || tools.matches(&facts.name)
-            }
+            let sure = reach == Reach::Ordinary && !head.verify;
+            sure || self
+                .kind_of(head)
+                .is_some_and(|kind| reach.admits(facts, self.tools_of(head), kind))
         });
         for head in &mut heads {
             head.verify = false;
@@ -340,15 +334,6 @@ impl Planner<'_> {
             sources_of(rule.require.values(), &mut sources);
         }
         sources.into_iter().collect()
-    }
-}
-
-/// Whether an entry may touch a gateway tool at all: only to tighten, and the way back only by asking a person.
-pub(super) fn may_touch_gateway(kind: Option<EntryKind>, way_back: bool) -> bool {
-    match kind {
-        Some(EntryKind::Approval) => true,
-        Some(EntryKind::Deny | EntryKind::Require) => !way_back,
-        Some(EntryKind::Allow) | None => false,
     }
 }
 
@@ -407,9 +392,7 @@ pub(super) fn defaults(schema: &Value, constraints: &[&ToolConstraints]) -> Box<
 
 fn mode(name: &ModeName, rules: &ModeRules, tools: &[ToolPlan]) -> CompiledMode {
     let bits = |list: &Option<NamePatterns>| {
-        let named = |plan: &ToolPlan, list: &NamePatterns| {
-            !plan.way_back && ToolPlan::is_named_by(&plan.facts, list)
-        };
+        let named = |plan: &ToolPlan, list: &NamePatterns| plan.reach.touches(&plan.facts, list);
         Bits::of(tools.len(), |place| {
             tools
                 .get(place)

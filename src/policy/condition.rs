@@ -105,22 +105,18 @@ impl Leaves {
         truth
     }
 
-    /// Every leaf that is there, in words, with what it says of the request.
+    /// The leaves that only this compiled form holds, in words, with what it says of the request.
     pub(super) fn report(&self, request: &ActionRequest) -> Vec<(String, Truth)> {
         let mut leaves = Vec::new();
         if self.from.is_some() || self.until.is_some() {
             leaves.push(("in force".to_owned(), self.in_force(request).into()));
         }
-        if self.actions.is_some() {
-            let leaf = format!("action type `{}`", request.action);
-            leaves.push((leaf, self.of_action(request).into()));
-        }
         if self.agents.is_some() {
-            let leaf = format!("agent `{}`", request.principal.agent_id);
+            let leaf = format!("agent {}", request.principal.agent_id);
             leaves.push((leaf, self.of_agent(request).into()));
         }
         leaves.extend(self.arguments.iter().map(|test| {
-            let leaf = format!("argument `{}`", test.name);
+            let leaf = format!("argument {}", test.name);
             (leaf, test_argument(test, &request.arguments))
         }));
         leaves
@@ -243,7 +239,6 @@ fn equal_numbers(a: &Number, b: &Number) -> bool {
         (Some(a), Some(b)) => a == b,
         (Some(_), None) => is_equal_to(a, b),
         (None, Some(_)) => is_equal_to(b, a),
-        #[expect(clippy::float_cmp, reason = "the same number is meant, not a near one")]
         (None, None) => a.as_f64() == b.as_f64(),
     }
 }

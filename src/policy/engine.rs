@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
 use super::compile::{compile, defaults};
-use super::decision::{Code, Decision, Effect};
-use super::evaluation::{Evaluation, Silent};
+use super::decision::{Code, Decision, Effect, Text};
+use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledResource, CompiledRule, Entry, Hours, ToolPlan};
 use super::protected::Protected;
@@ -85,7 +85,23 @@ impl Engine {
     pub fn decide(&self, request: &Arc<ActionRequest>) -> Decision {
         let mut evaluation = Evaluation::new(self, request, Silent);
         let outcome = evaluation.run();
-        self.decision(request, outcome, &evaluation.used())
+        self.decision(request, outcome, evaluation.used())
+    }
+
+    /// What a call of this name would be answered if its arguments fitted, for lists of tools.
+    ///
+    /// Rules that read arguments count as undecidable, so the answer is the more restrictive one.
+    #[must_use]
+    pub fn effect_by_name(&self, request: &ActionRequest) -> Effect {
+        let mut evaluation = Evaluation::new(self, request, Silent);
+        evaluation.with_arguments = false;
+        evaluation.run().map_or(Effect::Deny, |answer| answer.effect)
+    }
+
+    /// The denial that stands where the rules themselves broke: a bug must not allow.
+    #[must_use]
+    pub fn refuse(&self, request: &Arc<ActionRequest>) -> Decision {
+        self.decision(request, Err(super::verdict::broken()), &super::evaluation::Used::default())
     }
 
     /// The arguments as they will be sent on: defaults of constraints and schema filled in where one is missing.
@@ -191,8 +207,8 @@ impl Engine {
     pub(super) fn decision(
         &self,
         request: &Arc<ActionRequest>,
-        outcome: super::evaluation::Outcome,
-        used: &super::evaluation::Used,
+        outcome: Outcome,
+        used: Used,
     ) -> Decision {
         let modifies = self
             .plan_of(request)
@@ -201,7 +217,7 @@ impl Engine {
             request: Arc::clone(request),
             effect: Effect::Deny,
             code: Code::DefaultDeny,
-            reason: super::decision::Text::Static(""),
+            reason: Text::Static(""),
             determined_by: None,
             policy_version: self.version,
             bundle_digest: self.bundle.digest,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ActionRequest, ActionType, Authentication, Digest, Integrity, PrincipalStatus, Purpose,
-    check_run_name, check_target, check_tool_name,
+    ActionRequest, ActionType, ApprovalEvidence, Authentication, Digest, Integrity,
+    PrincipalStatus, Purpose, check_run_name, check_target, check_tool_name,
 };
 
 use super::decision::{Code, Determinant, Effect, Remedy, Text};
@@ -105,6 +105,8 @@ pub(super) struct Evaluation<'a, T> {
     /// Heads that take part beside the enforced ones, when a shadow policy is tried; by rank.
     pub(super) shadow: &'a [Head],
     pub(super) trace: T,
+    /// Whether arguments count; not where only the name is asked about.
+    pub(super) with_arguments: bool,
     used: Used,
     /// A demand that holds whatever is allowed below it.
     floor: Option<Ask<'a>>,
@@ -124,6 +126,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             mask: Mask::of_request(request, place),
             shadow: &[],
             trace,
+            with_arguments: true,
             used: Used::default(),
             floor: None,
         }
@@ -177,7 +180,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     }
 
     fn is_gateway(&self) -> bool {
-        self.plan.is_some_and(|plan| plan.gateway)
+        self.plan.is_some_and(super::plan::ToolPlan::is_gateway)
     }
 
     /// Stage 1. The safety set is the gateway's alone; `set_mode` is in it only towards the default mode.
@@ -199,7 +202,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         };
         let safe = self
             .plan
-            .is_some_and(|plan| plan.gateway && plan.facts.safety)
+            .is_some_and(|plan| plan.is_gateway() && plan.facts.safety)
             && (name != "set_mode" || homeward());
         if context.lockdown && (mends || !safe) {
             return Err(verdict::lockdown());
@@ -320,13 +323,12 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     /// Stage 8.
     fn mode_blocked(&mut self) -> Passed {
         let Some(mode) = self.mode else { return Ok(()) };
-        let blocked = match self.plan {
-            Some(plan) => mode.blocked.has(plan.place),
-            None => {
-                let rules = self.engine.bundle.modes.get(&mode.name);
-                let list = rules.and_then(|rules| rules.blocked_tools.as_ref());
-                list.is_some_and(|list| list.matches(self.name_of_tool()))
-            }
+        let blocked = if let Some(plan) = self.plan {
+            mode.blocked.has(plan.place)
+        } else {
+            let rules = self.engine.bundle.modes.get(&mode.name);
+            let list = rules.and_then(|rules| rules.blocked_tools.as_ref());
+            list.is_some_and(|list| list.matches(self.name_of_tool()))
         };
         if blocked {
             self.refuse(Code::ModeBlocked, None, verdict::mode_blocked)
@@ -367,13 +369,12 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     pub(super) fn is_granted_by_mode(&self) -> bool {
         let Some(mode) = self.mode else { return false };
-        match self.plan {
-            Some(plan) => mode.allowed.has(plan.place),
-            None => {
-                let rules = self.engine.bundle.modes.get(&mode.name);
-                let list = rules.and_then(|rules| rules.allowed_tools.as_ref());
-                list.is_some_and(|list| list.matches(self.name_of_tool()))
-            }
+        if let Some(plan) = self.plan {
+            mode.allowed.has(plan.place)
+        } else {
+            let rules = self.engine.bundle.modes.get(&mode.name);
+            let list = rules.and_then(|rules| rules.allowed_tools.as_ref());
+            list.is_some_and(|list| list.matches(self.name_of_tool()))
         }
     }
 
@@ -516,9 +517,8 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let Some(ask) = ask else {
             return allow(grant.code, grant.reason, grant.determined_by);
         };
-        use crate::domain::ApprovalEvidence::{Approved, Denied};
         match &self.request.context.approval {
-            Some(Approved { rule }) if *rule == ask.determinant.digest => {
+            Some(ApprovalEvidence::Approved { rule }) if *rule == ask.determinant.digest => {
                 self.used.approval = true;
                 allow(
                     Code::Approved,
@@ -526,8 +526,8 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                     Some(ask.determinant),
                 )
             }
-            Some(Denied) => Err(verdict::approval_denied(&ask)),
-            Some(Approved { .. }) | None => Ok(verdict::approval_required(ask)),
+            Some(ApprovalEvidence::Denied) => Err(verdict::approval_denied(&ask)),
+            Some(ApprovalEvidence::Approved { .. }) | None => Ok(verdict::approval_required(ask)),
         }
     }
 }

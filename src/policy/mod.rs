@@ -14,6 +14,9 @@ mod validate; // what is probably not meant
 mod compile; // a bundle and a catalogue become an engine
 mod engine; // the snapshot that decides
 mod evaluation; // one request on its way through the stages
+mod explain; // the trace of a decision
+mod explain_text; // the trace as text
+mod neighbours; // the rules around a decision
 mod search; // the stage of the rules
 mod surroundings; // the stages of services, hours, resources and arguments
 mod verdict; // the words of every denial
@@ -33,6 +36,9 @@ pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use import::{call_problems, parse_rules};
 pub use load::{Loaded, MAX_RULES, load};
+pub use explain::{
+    Applies, Explanation, Fact, RuleName, RuleTrace, ShadowTrace, StageOutcome, StageTrace,
+};
 pub use rule::{
     Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
     Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,

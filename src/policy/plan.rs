@@ -129,6 +129,57 @@ impl Bits {
     }
 }
 
+/// How far policies reach a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// In full.
+    Ordinary,
+    /// A gateway tool: only by its name in full, and only to tighten.
+    Gateway,
+    /// A gateway tool of the way back: besides, no policy denies it.
+    WayBack,
+}
+
+impl Reach {
+    /// How far policies reach this tool.
+    pub(super) fn of(facts: &ToolFacts) -> Self {
+        match facts.owner {
+            Owner::Gateway if WAY_BACK.contains(&&*facts.name) => Self::WayBack,
+            Owner::Gateway => Self::Gateway,
+            Owner::Cloud | Owner::Upstream => Self::Ordinary,
+        }
+    }
+
+    /// Whether a list of the policy touches the tool.
+    pub(super) fn touches(self, facts: &ToolFacts, patterns: &NamePatterns) -> bool {
+        match self {
+            Self::Ordinary => patterns.matches(&facts.name),
+            Self::Gateway => patterns.names_exactly(&facts.name),
+            Self::WayBack => false,
+        }
+    }
+
+    /// Whether a rule of these patterns may touch the tool with such an entry.
+    pub(super) fn admits(
+        self,
+        facts: &ToolFacts,
+        tools: Option<&NamePatterns>,
+        kind: EntryKind,
+    ) -> bool {
+        let tightens = match kind {
+            EntryKind::Approval => true,
+            EntryKind::Deny | EntryKind::Require => self != Self::WayBack,
+            EntryKind::Allow => false,
+        };
+        match self {
+            Self::Ordinary => tools.is_none_or(|tools| tools.matches(&facts.name)),
+            Self::Gateway | Self::WayBack => {
+                tightens && tools.is_some_and(|tools| tools.names_exactly(&facts.name))
+            }
+        }
+    }
+}
+
 /// Everything that can touch one catalogued tool.
 #[derive(Debug)]
 pub(super) struct ToolPlan {
@@ -136,10 +187,8 @@ pub(super) struct ToolPlan {
     pub(super) facts: ToolFacts,
     /// Its place in the catalogue.
     pub(super) place: usize,
-    /// Whether it is the gateway's own.
-    pub(super) gateway: bool,
-    /// Whether no rule of a policy denies it.
-    pub(super) way_back: bool,
+    /// How far policies reach it.
+    pub(super) reach: Reach,
     /// Whether `global_rules.always_blocked` has it.
     pub(super) always_blocked: bool,
     /// Whether its schema or a constraint has a parameter `service_name`.
@@ -161,12 +210,10 @@ pub(super) struct ToolPlan {
 }
 
 impl ToolPlan {
-    /// Whether a list of the policy or the registry touches the tool: a gateway tool only by its name in full.
-    pub(super) fn is_named_by(facts: &ToolFacts, patterns: &NamePatterns) -> bool {
-        match facts.owner {
-            Owner::Gateway => patterns.names_exactly(&facts.name),
-            Owner::Cloud | Owner::Upstream => patterns.matches(&facts.name),
-        }
+    /// Whether it is the gateway's own.
+    #[inline]
+    pub(super) fn is_gateway(&self) -> bool {
+        self.reach != Reach::Ordinary
     }
 }
 
@@ -176,7 +223,7 @@ pub(super) struct Hours {
     /// The tools.
     pub(super) tools: NamePatterns,
     /// Bit n: the hour n.
-    hours: u32,
+    inside: u32,
     /// As the author wrote it.
     pub(super) zone_name: String,
     /// `None` when nobody knows the zone: then no hour is inside.
@@ -189,7 +236,7 @@ impl Hours {
     pub(super) fn new(window: &HourWindow, determinant: Arc<Determinant>) -> Self {
         Self {
             tools: window.tools.clone(),
-            hours: window.hours,
+            inside: window.hours,
             zone_name: window.timezone.clone(),
             zone: TimeZone::get(&window.timezone).ok(),
             determinant,
@@ -200,7 +247,7 @@ impl Hours {
     pub(super) fn holds(&self, now: Timestamp) -> bool {
         let Some(zone) = &self.zone else { return false };
         let hour = zone.to_datetime(now.as_jiff()).hour();
-        u32::try_from(hour).is_ok_and(|hour| self.hours >> hour & 1 == 1)
+        u32::try_from(hour).is_ok_and(|hour| self.inside >> hour & 1 == 1)
     }
 
     /// The local time, `HH:MM`.
@@ -216,7 +263,7 @@ impl Hours {
     /// The hours in words: `8-17`.
     pub(super) fn words(&self) -> String {
         let mut spans: Vec<(u32, u32)> = Vec::new();
-        for hour in (0..24).filter(|hour| self.hours >> hour & 1 == 1) {
+        for hour in (0..24).filter(|hour| self.inside >> hour & 1 == 1) {
             match spans.last_mut() {
                 Some((_, last)) if *last + 1 == hour => *last = hour,
                 Some(_) | None => spans.push((hour, hour)),

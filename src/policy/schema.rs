@@ -68,8 +68,8 @@ impl Schema {
         let Some(root) = schema.as_object() else {
             return Self::Broken;
         };
-        if let Some(object) = split(root) {
-            return object.map_or(Self::Broken, Self::Object);
+        if let Some(schema) = split(root) {
+            return schema;
         }
         let names = properties(root).map(|(name, _)| name.clone()).collect();
         build(schema).map_or(Self::Broken, |validator| Self::Whole { validator, names })
@@ -184,8 +184,8 @@ impl fmt::Display for Known<'_> {
     }
 }
 
-/// The schema as an object of properties; `None` when it says more than that, `Some(None)` when it can't be read.
-fn split(root: &Map<String, Value>) -> Option<Option<ObjectSchema>> {
+/// The schema taken apart into properties; `None` when it says more than that.
+fn split(root: &Map<String, Value>) -> Option<Schema> {
     let known = ["type", "properties", "required", "additionalProperties"];
     let plain = |key: &String| known.contains(&key.as_str()) || SILENT.contains(&key.as_str());
     let is_object = root.get("type").is_none_or(|kind| kind == "object");
@@ -206,7 +206,8 @@ fn split(root: &Map<String, Value>) -> Option<Option<ObjectSchema>> {
             .map(Value::as_str)
             .collect::<Option<Vec<_>>>()?,
     };
-    Some(split_properties(root, &required, closed))
+    let object = split_properties(root, &required, closed);
+    Some(object.map_or(Schema::Broken, Schema::Object))
 }
 
 fn split_properties(

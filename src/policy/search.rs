@@ -1,6 +1,5 @@
 //! Stage 10's search: the first entry of the order that fires, among those that can match the name at all.
 
-use super::compile::may_touch_gateway;
 use super::condition::Truth;
 use super::constraint::check_parameter;
 use super::decision::Code;
@@ -27,19 +26,16 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     pub(super) fn next_firing(&self, after: Option<u32>) -> Option<Firing<'a>> {
         let mut best = None;
         let mut scan = |list: &[Head]| self.scan(list, after, &mut best);
-        match self.plan {
-            Some(plan) => {
-                scan(&plan.heads);
-                if !plan.gateway {
-                    scan(&self.engine.any);
-                }
-            }
-            None => {
+        if let Some(plan) = self.plan {
+            scan(&plan.heads);
+            if !plan.is_gateway() {
                 scan(&self.engine.any);
-                in_lower_case(self.name_of_tool(), |name| {
-                    self.engine.index.visit(name, &mut scan)
-                });
             }
+        } else {
+            scan(&self.engine.any);
+            in_lower_case(self.name_of_tool(), |name| {
+                self.engine.index.visit(name, &mut scan);
+            });
         }
         scan(self.shadow);
         best
@@ -72,12 +68,8 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             rule,
             undecidable,
         };
-        if head.verify {
-            let (_, source) = self.engine.source(rule);
-            let matches = |tools: &super::rule::NamePatterns| tools.matches(self.name_of_tool());
-            if !source.condition.tools.as_ref().is_none_or(matches) {
-                return None;
-            }
+        if !self.verifies(head, rule) {
+            return None;
         }
         if head.plain {
             return Some(firing(false));
@@ -90,6 +82,17 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         };
         let fires = fires && (entry.kind != EntryKind::Require || !self.require_holds(rule));
         fires.then(|| firing(truth == Truth::Undecidable))
+    }
+
+    /// Whether the name matches, where the lists could not tell.
+    #[inline]
+    pub(super) fn verifies(&self, head: &Head, rule: &CompiledRule) -> bool {
+        if !head.verify {
+            return true;
+        }
+        let (_, source) = self.engine.source(rule);
+        let tools = source.condition.tools.as_ref();
+        tools.is_none_or(|tools| tools.matches(self.name_of_tool()))
     }
 
     fn require_holds(&self, rule: &CompiledRule) -> bool {
@@ -133,7 +136,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Of the heads of a shadow policy those that may touch this request, by name.
     pub(super) fn shadow_heads(&self, heads: &[Head]) -> Vec<Head> {
-        let name = self.name_of_tool();
         let touches = |head: &&Head| {
             let Some(entry) = self.engine.entries.get(head.rank as usize) else {
                 return false;
@@ -142,14 +144,10 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                 return false;
             };
             let (_, source) = self.engine.source(rule);
-            match (self.plan, &source.condition.tools) {
-                (Some(plan), tools) if plan.gateway => {
-                    may_touch_gateway(Some(entry.kind), plan.way_back)
-                        && tools
-                            .as_ref()
-                            .is_some_and(|tools| tools.names_exactly(name))
-                }
-                (_, tools) => tools.as_ref().is_none_or(|tools| tools.matches(name)),
+            let tools = source.condition.tools.as_ref();
+            match self.plan {
+                Some(plan) => plan.reach.admits(&plan.facts, tools, entry.kind),
+                None => tools.is_none_or(|tools| tools.matches(self.name_of_tool())),
             }
         };
         heads.iter().filter(touches).copied().collect()
@@ -157,7 +155,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 }
 
 /// Hands over the name in lower case.
-fn in_lower_case(name: &str, then: impl FnOnce(&[u8])) {
+pub(super) fn in_lower_case(name: &str, then: impl FnOnce(&[u8])) {
     let mut buffer = [0; STACK];
     match buffer.get_mut(..name.len()) {
         Some(lower) => {

@@ -32,13 +32,13 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let restricted = self
             .mode
             .and_then(|mode| self.engine.bundle.modes.get(&mode.name));
-        if !restricted.is_some_and(|rules| rules.service_restrictions) {
+        if !self.with_arguments || !restricted.is_some_and(|rules| rules.service_restrictions) {
             return Ok(());
         }
         let sent = self.request.arguments.get("service_name");
         let concerned = match self.plan {
             Some(plan) => {
-                !plan.gateway
+                !plan.is_gateway()
                     && plan.facts.class.modifies()
                     && (plan.takes_service || sent.is_some())
             }
@@ -75,18 +75,16 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     /// Stage 9b. Where several windows hold, the hour must be in all of them.
     pub(super) fn hours(&mut self) -> Passed {
         let all = &self.engine.hours;
-        match self.plan {
-            Some(plan) => plan
-                .hours
+        if let Some(plan) = self.plan {
+            plan.hours
                 .iter()
                 .filter_map(|&at| all.get(at as usize))
-                .try_for_each(|window| self.within(window)),
-            None => {
-                let name = self.name_of_tool();
-                all.iter()
-                    .filter(|window| window.tools.matches(name))
-                    .try_for_each(|w| self.within(w))
-            }
+                .try_for_each(|window| self.within(window))
+        } else {
+            let name = self.name_of_tool();
+            all.iter()
+                .filter(|window| window.tools.matches(name))
+                .try_for_each(|w| self.within(w))
         }
     }
 
@@ -185,6 +183,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Stage 12: the schema, then every constraint; each tells every problem.
     pub(super) fn arguments(&mut self) -> Passed {
+        if !self.with_arguments {
+            return Ok(());
+        }
         if self.holds(|this, report| this.check_schema(report)) {
             if self.holds(|this, report| this.check_constraints(report)) {
                 return Ok(());

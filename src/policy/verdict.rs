@@ -1,4 +1,8 @@
 //! The words of every denial: the reasons that clients match on, and what would change the answer.
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "a denial travels as the error of every stage, where it has to be small"
+)]
 
 use std::sync::Arc;
 
@@ -34,6 +38,12 @@ fn denial(
 /// The remedy of what an operator may lift for one call.
 fn by_override(code: Code) -> String {
     format!("an operator's override for {code} lifts it")
+}
+
+/// Where the rules broke; no code is closer than that nothing allowed it.
+pub(super) fn broken() -> Box<Denial> {
+    let reason = "No decision could be made: internal error";
+    denial(Code::DefaultDeny, reason, RemedyKind::Operator, "the log names the cause under the action id")
 }
 
 pub(super) fn lockdown() -> Box<Denial> {

@@ -1,3 +1,18 @@
-//! Tests that see the house from its doors.
+//! All integration tests, as modules of one binary, so that they link once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "tests: a failure is a panic, and what is skipped or measured is printed"
+)]
+
+mod architecture;
+mod docs;
+mod gate;
 mod policy_files;
+mod proofs;
+mod rest;
+mod seed;
+mod source;
+mod support;

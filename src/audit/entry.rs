@@ -1,0 +1,88 @@
+//! What is written together: a record, and the changes of state that ride with it.
+
+use serde_json::Value;
+
+use super::record::AuditRecord;
+use super::render::Body;
+use crate::domain::{Digest, Health, LockdownState, ModeState, Timestamp};
+
+/// Every change of stored state there is. Each is written in the transaction of its record, or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StateChange {
+    /// Switches the mode. Holds if the new revision follows the stored one.
+    SetMode(ModeState),
+    /// Switches lockdown. Holds if the new revision follows the stored one.
+    SetLockdown(LockdownState),
+    /// Keeps the simulated cloud. Of two states the newer revision stays; an older one is passed over.
+    PutCloud {
+        /// Counts the cloud's operations.
+        revision: u64,
+        /// The cloud.
+        state: Value,
+    },
+    /// Keeps what was last seen of a service's health. An older observation is passed over.
+    ObserveHealth {
+        /// The service.
+        service: String,
+        /// Its health.
+        health: Health,
+        /// When it was seen.
+        at: Timestamp,
+    },
+    /// Activates a version of the policy. Holds if it follows the latest one.
+    ActivateRelease(Release),
+}
+
+/// A version of the policy, as it was activated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its number, from 1.
+    pub version: u64,
+    /// The digest of its bundle.
+    pub digest: Digest,
+    /// Its name.
+    pub name: String,
+    /// Who activated it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// The version it replaces.
+    pub parent: Option<u64>,
+    /// Its files, as text.
+    pub content: String,
+}
+
+/// When an entry counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// Once it has its place in the queue; the entry that answers for it waits.
+    Queued,
+    /// Once it is committed: it survives the end of the process.
+    Committed,
+    /// Once it is on disk: it survives the loss of power.
+    Synced,
+}
+
+/// A record and its changes of state, ready to be written.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The record. The store fills in its place in the chain.
+    pub record: AuditRecord,
+    /// Its canonical text, but for that place.
+    pub body: Body,
+    /// What changes with it.
+    pub changes: Vec<StateChange>,
+}
+
+impl Entry {
+    /// An entry of the record and what changes with it.
+    #[must_use]
+    pub fn new(record: AuditRecord, changes: Vec<StateChange>) -> Self {
+        let body = Body::of(&record);
+        Self {
+            record,
+            body,
+            changes,
+        }
+    }
+}

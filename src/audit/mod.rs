@@ -1,0 +1,39 @@
+//! The audit trail: every decision and outcome, in order, each record sealed by the one before.
+//!
+//! No record, no action: whatever acts needs a [`Recorded`] decision, and only the [`Recorder`] makes one.
+
+mod record; // what a record says
+mod render; // its canonical text
+mod redact; // what is taken out of it first
+mod scribe; // how records are made of what happened
+mod chain; // how records are sealed
+mod columns; // what is searched by
+mod entry; // what is written together
+mod error; // what can go wrong
+mod store; // what the trail needs from a store
+mod ids; // names of attempts
+mod line; // what waits to be written
+mod writer; // group commit
+mod clerk; // the threads behind it
+mod recorder; // who writes
+mod query; // how it is read back
+
+pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
+pub use columns::{Columns, NONE, action_code, kind_code, status_code};
+pub use entry::{Durability, Entry, Release, StateChange};
+pub use error::{AuditError, Conflict};
+pub use ids::{action_sequence, record_id, record_sequence};
+pub use query::{Cursors, Filter, Page, QueryError, TrailReader};
+pub use record::{
+    Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
+    Ruling, Source, Status,
+};
+pub use recorder::{Config, DurabilityPolicy, Recorded, Recorder, Recovery, Simulated};
+pub use redact::{Redactor, derive};
+pub use render::{Body, Place};
+pub use scribe::{ChangeNote, Outcome, OutcomeOf};
+pub use store::{AuditStore, LogKeeper, LogSync, Marks, StoreFault, Trail};
+pub use writer::Listener;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! How the trail is read back.
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::chain::{Head, Report};
+use super::record::{AuditRecord, RecordKind, Status};
+use super::redact::derive;
+use crate::domain::{ActionId, Secret, Timestamp};
+
+/// Which records are wanted; an empty filter wants all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Filter {
+    /// Of these kinds; of every kind if there is none.
+    pub kinds: Vec<RecordKind>,
+    /// About this agent.
+    pub agent_id: Option<String>,
+    /// About this tool or target.
+    pub tool: Option<String>,
+    /// Of this type of act, or this operation of a change.
+    pub action_type: Option<String>,
+    /// Decisions that went this way.
+    pub status: Option<Status>,
+    /// Not before this instant.
+    pub since: Option<Timestamp>,
+    /// Not after this instant.
+    pub until: Option<Timestamp>,
+    /// With this text in reason or target, whatever its case.
+    pub text: Option<String>,
+}
+
+/// A page of records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The records, newest first.
+    pub records: Vec<AuditRecord>,
+    /// How many fit the filter in all.
+    pub total: u64,
+    /// Where the next page starts, if there is one.
+    pub next: Option<String>,
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The cursor is not one of ours, or of another query.
+    #[error("`{0}` is not a cursor of this query; start again without one")]
+    Cursor(String),
+    /// The store cannot be read.
+    #[error("the audit trail cannot be read: {0}")]
+    Unavailable(String),
+}
+
+/// Reads the trail; never in the way of its writer.
+pub trait TrailReader: Send + Sync {
+    /// A page of what fits the filter, newest first.
+    ///
+    /// # Errors
+    /// When the cursor does not fit or the store cannot be read.
+    fn query(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page, QueryError>;
+
+    /// The record with this number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&self, seq: u64) -> Result<Option<AuditRecord>, QueryError>;
+
+    /// Every record of an attempt, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn action(&self, id: ActionId) -> Result<Vec<AuditRecord>, QueryError>;
+
+    /// What closed these attempts, in any order: outcomes, and changes that are outcomes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn outcomes(&self, ids: &[ActionId]) -> Result<Vec<AuditRecord>, QueryError>;
+
+    /// Records from this number on, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn range(&self, from: u64, limit: u32) -> Result<Vec<AuditRecord>, QueryError>;
+
+    /// The last record of the chain, as the store noted it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn head(&self) -> Result<Head, QueryError>;
+
+    /// The chain's name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn chain(&self) -> Result<Arc<str>, QueryError>;
+
+    /// Checks every record; `progress` hears how many are checked.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all. Records that cannot be read are a finding.
+    fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError>;
+}
+
+/// Makes and reads cursors: a place in the chain, bound to its filter and to the store.
+#[derive(Clone)]
+pub struct Cursors {
+    mac: Hmac<Sha256>,
+}
+
+impl Cursors {
+    /// The cursors of the store with this key.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it cannot panic")]
+    pub fn new(store_key: &Secret) -> Self {
+        let key = derive(store_key, "cursors");
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+        let mac = Hmac::new_from_slice(&key).expect("HMAC takes keys of every length");
+        Self { mac }
+    }
+
+    /// The cursor behind the record with this number.
+    #[must_use]
+    pub fn write(&self, seq: u64, filter: &Filter) -> String {
+        format!("{seq:x}-{:016x}", self.tag(seq, filter))
+    }
+
+    /// The number of the record behind which the next page starts.
+    ///
+    /// # Errors
+    /// When the cursor was not written for this filter.
+    pub fn read(&self, cursor: &str, filter: &Filter) -> Result<u64, QueryError> {
+        let place = cursor
+            .split_once('-')
+            .and_then(|(seq, _)| u64::from_str_radix(seq, 16).ok())
+            .filter(|&seq| self.write(seq, filter) == cursor);
+        place.ok_or_else(|| QueryError::Cursor(cursor.chars().take(64).collect()))
+    }
+
+    fn tag(&self, seq: u64, filter: &Filter) -> u64 {
+        let mut mac = self.mac.clone();
+        mac.update(&seq.to_be_bytes());
+        mac.update(format!("{filter:?}").as_bytes());
+        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = mac.finalize().into_bytes().into();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl std::fmt::Debug for Cursors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cursors(..)")
+    }
+}

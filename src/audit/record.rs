@@ -1,0 +1,385 @@
+//! What a record says.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    ActionId, AgentId, AuditId, CorrelationId, Digest, ModeName, Role, Timestamp, TrustLevel,
+};
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value, in the order of the specification.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in records.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The value of this name, exactly.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+names! {
+    /// What a record is about (`spec/audit.md`, "Records").
+    RecordKind {
+        /// What was asked and what the engine answered: the intent.
+        Decision = "decision",
+        /// What came of a dispatched call.
+        Outcome = "outcome",
+        /// A change of the gateway's own state.
+        Change = "change",
+        /// Reads of the trail and of management data, summarized.
+        Access = "access",
+        /// What had no valid credential or did not parse, counted.
+        Refused = "refused",
+    }
+}
+
+names! {
+    /// The door through which a call came.
+    Door {
+        /// The REST API.
+        Rest = "rest",
+        /// MCP over HTTP.
+        Mcp = "mcp",
+        /// MCP over stdio.
+        Stdio = "stdio",
+        /// The command line.
+        Cli = "cli",
+        /// The console.
+        Console = "console",
+        /// An AuthZEN evaluation.
+        Authzen = "authzen",
+        /// The gateway itself.
+        Internal = "internal",
+    }
+}
+
+names! {
+    /// How a dispatched call ended.
+    OutcomeStatus {
+        /// It did what was asked.
+        Ok = "ok",
+        /// The tool said no.
+        Failed = "failed",
+        /// It was stopped after its decision, before its dispatch.
+        Denied = "denied",
+        /// It took longer than it may.
+        Timeout = "timeout",
+        /// Nobody saw its end.
+        Unknown = "unknown",
+        /// The caller went away before it started.
+        Cancelled = "cancelled",
+    }
+}
+
+/// What a caller's connection tells about itself. Shown and recorded, never a reason to allow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The address it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What an MCP client calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// The request's own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Digest of the session id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// W3C trace id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// The `User-Agent` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// Where a call came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Through which door.
+    pub door: Door,
+    /// From where; shared, because every record of the call repeats it.
+    pub source: Arc<Source>,
+}
+
+impl Caller {
+    /// A caller at this door about whose connection nothing is known.
+    #[must_use]
+    pub fn at(door: Door) -> Self {
+        Self {
+            door,
+            source: Arc::default(),
+        }
+    }
+
+    /// A caller at this door.
+    #[must_use]
+    pub fn new(door: Door, source: Source) -> Self {
+        Self {
+            door,
+            source: Arc::new(source),
+        }
+    }
+}
+
+/// Who acted, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// The caller, when it acted for the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_by: Option<AgentId>,
+    /// The agent, or for changes whoever made them.
+    pub agent_id: Arc<str>,
+    /// The credential's public part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<Arc<str>>,
+    /// The caller's roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    /// The agent's trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustLevel>,
+}
+
+/// The rule that decided, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeterminedBy {
+    /// Where it is written.
+    pub at: Arc<str>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Arc<str>>,
+    /// Its policy.
+    pub policy: Arc<str>,
+    /// Its place in the policy, from 0.
+    pub rule: u64,
+}
+
+/// The engine's answer, as recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ruling {
+    /// Who asked, when it was a question and not a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Arc<str>>,
+    /// Why, as a code.
+    pub code: Arc<str>,
+    /// The rule that decided, if a rule did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub determined_by: Option<DeterminedBy>,
+    /// `allow`, `deny` or `require_approval`.
+    pub effect: Arc<str>,
+    /// Whether the call may change something; an allowed one is then on disk before it runs.
+    pub modifies: bool,
+    /// Every problem of the arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// Why, in words.
+    pub reason: String,
+    /// What would change the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Whether it was a dry run, which opens, registers and counts nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub simulated: bool,
+    /// What the caller said besides, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Map<String, Value>>,
+    /// What the caller should know besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What came of a call, as recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedOutcome {
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// What went wrong, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What the guardrails found in the output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+    /// Keyed digest of the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_digest: Option<Arc<str>>,
+    /// How it ended.
+    pub status: OutcomeStatus,
+}
+
+/// One record of the trail. Its fields stand in the order of its canonical text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRecord {
+    /// What kind of act, or the operation of a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Arc<str>>,
+    /// The attempt it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_id: Option<ActionId>,
+    /// The arguments, or the details of a change; redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Map<String, Value>>,
+    /// Keyed digest of the arguments as they were sent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_digest: Option<Arc<str>>,
+    /// When, by the wall clock.
+    pub at: Timestamp,
+    /// Digest of the policy bundle in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_digest: Option<Digest>,
+    /// The chain it belongs to, one a replica.
+    pub chain: Arc<str>,
+    /// The caller's own name for the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
+    /// What the engine answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Ruling>,
+    /// Through which door the call came.
+    pub door: Door,
+    /// `SHA-256(0x00 ‖ canonical text without hash)`.
+    pub hash: Digest,
+    /// The record's name.
+    pub id: AuditId,
+    /// The checkpoint key in force, once there are checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<Arc<str>>,
+    /// What it is about.
+    pub kind: RecordKind,
+    /// The mode in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ModeName>,
+    /// When, by a clock that never goes back, in milliseconds.
+    pub monotonic: u64,
+    /// What came of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<RecordedOutcome>,
+    /// The version of the policy in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<u64>,
+    /// The hash of the record before.
+    pub prev: Digest,
+    /// Who acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Actor>,
+    /// The tool or target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Arc<str>>,
+    /// Its place in the chain, from 1.
+    pub seq: u64,
+    /// Where the call came from.
+    pub source: Arc<Source>,
+}
+
+impl AuditRecord {
+    /// A record of this kind about which nothing else is known, not yet sealed.
+    #[must_use]
+    pub fn blank(kind: RecordKind, chain: Arc<str>, at: Timestamp, monotonic: u64) -> Self {
+        Self {
+            action: None,
+            action_id: None,
+            arguments: None,
+            arguments_digest: None,
+            at,
+            bundle_digest: None,
+            chain,
+            correlation_id: None,
+            decision: None,
+            door: Door::Internal,
+            hash: Digest::ZERO,
+            id: AuditId::from_bits(0),
+            key_id: None,
+            kind,
+            mode: None,
+            monotonic,
+            outcome: None,
+            policy_version: None,
+            prev: Digest::ZERO,
+            principal: None,
+            resource: None,
+            seq: 0,
+            source: Arc::default(),
+        }
+    }
+
+    /// How queries see a decision; `None` for other kinds.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        if self.kind != RecordKind::Decision {
+            return None;
+        }
+        Some(match &*self.decision.as_ref()?.effect {
+            "allow" => Status::Allowed,
+            "require_approval" => Status::Pending,
+            _ => Status::Denied,
+        })
+    }
+
+    /// Whether it is an intent that must be followed by an outcome: an allowed run.
+    #[must_use]
+    pub fn is_intent(&self) -> bool {
+        self.status() == Some(Status::Allowed)
+            && self
+                .decision
+                .as_ref()
+                .is_some_and(|ruling| ruling.asked_by.is_none() && !ruling.simulated)
+    }
+
+    /// Whether it closes the intent of its action.
+    #[must_use]
+    pub fn closes_intent(&self) -> bool {
+        self.action_id.is_some() && matches!(self.kind, RecordKind::Outcome | RecordKind::Change)
+    }
+}
+
+names! {
+    /// How a decision went, as queries ask for it.
+    Status {
+        /// It was allowed.
+        Allowed = "allowed",
+        /// It was denied.
+        Denied = "denied",
+        /// It waits for a person.
+        Pending = "pending",
+    }
+}

@@ -1,0 +1,370 @@
+//! Who writes the trail.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::clerk;
+use super::entry::{Durability, Entry, StateChange};
+use super::error::AuditError;
+use super::ids::Ids;
+use super::line::lock;
+use super::record::{Caller, OutcomeStatus};
+use super::redact::Redactor;
+use super::scribe::{ChangeNote, Outcome, OutcomeOf, Scribe};
+use super::store::{LogSync, Marks, StoreFault, Trail};
+use super::writer::{Listener, Writer};
+use crate::domain::{ActionId, Clock, Purpose, Timestamp};
+use crate::policy::{Decision, Effect};
+
+/// How the trail is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Which records wait for the disk.
+    pub durability: DurabilityPolicy,
+    /// How many entries may wait; a caller beyond that waits for a place.
+    pub queue: usize,
+    /// How long a caller waits for its entry.
+    pub deadline: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            durability: DurabilityPolicy::Balanced,
+            queue: 4096,
+            deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Which records wait for the disk (`audit.durability`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DurabilityPolicy {
+    /// What may change something; the rest is committed, and on disk within 50 ms.
+    #[default]
+    Balanced,
+    /// Everything.
+    Strict,
+}
+
+/// What was found at start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Attempts that were decided but whose end nobody saw; closed as `unknown`.
+    pub closed: Vec<ActionId>,
+    /// When the last record was written; a clock that is behind cannot be trusted with expiries.
+    pub last_at: Option<Timestamp>,
+    /// Whether the last run ended with a `stop` record, or there was none.
+    pub clean: bool,
+}
+
+/// Something of which the trail holds a record. Only the recorder makes one.
+///
+/// A decision read as allowed here may be acted upon: its record is as durable as its class asks.
+#[derive(Debug)]
+pub struct Recorded<T> {
+    value: T,
+    seq: Option<u64>,
+}
+
+impl<T> Recorded<T> {
+    /// What was recorded.
+    #[must_use]
+    pub const fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// Takes it out.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// The number of its record; `None` while it has only its place in line.
+    #[must_use]
+    pub const fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+}
+
+impl Recorded<Decision> {
+    /// What the outcome of this decision will repeat of it.
+    #[must_use]
+    pub fn outcome_of(&self, caller: &Caller) -> OutcomeOf {
+        OutcomeOf::new(&self.value, caller)
+    }
+}
+
+/// A decision about a dry run. Another type than [`Decision`], so that nothing can be done with it.
+#[derive(Debug)]
+pub struct Simulated(pub Decision);
+
+/// The only writer of the trail. A clone writes to the same one.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Arc<Writer>,
+    config: Config,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    /// Takes the trail over: closes what an earlier run left open, reserves ids, starts its threads.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn open(
+        mut trail: Trail,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Result<(Self, Recovery), AuditError> {
+        let scribe = Scribe {
+            chain: trail.store.chain(),
+            clock,
+            redactor: Redactor::new(&trail.key),
+        };
+        let ids = Ids::new(&trail.key, trail.store.marks().actions_reserved);
+        let recovery = recover(&mut trail, &scribe, &ids)?;
+        let writer = Arc::new(Writer::new(
+            trail.store,
+            ids,
+            scribe,
+            config.queue,
+            config.deadline,
+        ));
+        let threads = clerk::start(&writer, trail.sync, trail.keeper)?;
+        let inner = Inner {
+            writer,
+            config,
+            threads: std::sync::Mutex::new(threads),
+        };
+        Ok((
+            Self {
+                inner: Arc::new(inner),
+            },
+            recovery,
+        ))
+    }
+
+    /// The next name of an attempt.
+    #[must_use]
+    pub fn next_action_id(&self) -> ActionId {
+        self.inner.writer.ids.action()
+    }
+
+    /// Hands every record from now on to the listener.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        self.inner.writer.listen(listener);
+    }
+
+    /// Records a decision.
+    ///
+    /// An allowed run that may change something is on disk when this returns. An allowed read has its place in
+    /// line: its outcome is committed with it or after it, never before. Everything else is committed.
+    ///
+    /// # Errors
+    /// When it could not be recorded; then nothing may be done.
+    pub async fn decision(
+        &self,
+        decision: Decision,
+        caller: &Caller,
+    ) -> Result<Recorded<Decision>, AuditError> {
+        let runs = decision.effect() == Effect::Allow && decision.request().purpose == Purpose::Run;
+        let durability = match (runs, decision.modifies()) {
+            (true, true) => Durability::Synced,
+            (true, false) => Durability::Queued,
+            (false, _) => Durability::Committed,
+        };
+        let record = self.inner.writer.scribe.decision(&decision, caller, false);
+        let seq = self
+            .write(Entry::new(record, Vec::new()), durability)
+            .await?;
+        Ok(Recorded {
+            value: decision,
+            seq,
+        })
+    }
+
+    /// Records the decision about a dry run.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn simulation(
+        &self,
+        decision: Decision,
+        caller: &Caller,
+    ) -> Result<Recorded<Simulated>, AuditError> {
+        let record = self.inner.writer.scribe.decision(&decision, caller, true);
+        let seq = self
+            .write(Entry::new(record, Vec::new()), Durability::Committed)
+            .await?;
+        Ok(Recorded {
+            value: Simulated(decision),
+            seq,
+        })
+    }
+
+    /// Records what came of a call, with what changed by it. Committed when this returns.
+    ///
+    /// # Errors
+    /// When it could not be recorded; then the output must be withheld.
+    pub async fn outcome(
+        &self,
+        of: OutcomeOf,
+        outcome: Outcome<'_>,
+        changes: Vec<StateChange>,
+    ) -> Result<Recorded<OutcomeStatus>, AuditError> {
+        let status = outcome.status;
+        let record = self.inner.writer.scribe.outcome(of, outcome);
+        let seq = self
+            .write(Entry::new(record, changes), Durability::Committed)
+            .await?;
+        Ok(Recorded { value: status, seq })
+    }
+
+    /// Records a change of the gateway's own state, with the change itself. On disk when this returns.
+    ///
+    /// With `of` it is the outcome of that decision, and no other is recorded.
+    ///
+    /// # Errors
+    /// When it could not be recorded, or its precondition does not hold; then nothing has changed.
+    pub async fn change(
+        &self,
+        note: ChangeNote,
+        changes: Vec<StateChange>,
+        of: Option<OutcomeOf>,
+    ) -> Result<Recorded<ChangeNote>, AuditError> {
+        let record = self.inner.writer.scribe.change(&note, of);
+        let seq = self
+            .write(Entry::new(record, changes), Durability::Synced)
+            .await?;
+        Ok(Recorded { value: note, seq })
+    }
+
+    /// Whether the trail can be written.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn health(&self) -> Result<(), AuditError> {
+        let state = self.inner.writer.watch().borrow().clone();
+        state.map_or(Ok(()), Err)
+    }
+
+    /// Resolves when a sync failed and the process must end, with the reason.
+    pub fn fatal(&self) -> impl Future<Output = AuditError> + Send + 'static {
+        let mut state = self.inner.writer.watch();
+        async move {
+            let broken = state
+                .wait_for(|state| matches!(state, Some(AuditError::Broken(_))))
+                .await;
+            match broken.map(|state| state.clone()) {
+                Ok(Some(fault)) => fault,
+                // The recorder is gone, and with it whatever could have failed.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Writes what waits, syncs, and takes nothing more. Blocks for as long as that takes.
+    pub fn close(&self) {
+        self.inner.stop();
+    }
+
+    async fn write(&self, entry: Entry, durability: Durability) -> Result<Option<u64>, AuditError> {
+        let durability = match self.inner.config.durability {
+            DurabilityPolicy::Balanced => durability,
+            DurabilityPolicy::Strict => Durability::Synced,
+        };
+        self.inner.writer.write(entry, durability).await
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
+        clerk::stop(&self.writer);
+        for thread in lock(&self.threads).drain(..) {
+            // A thread that panicked has said so.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Closes what an earlier run left open, and reserves the first ids.
+fn recover(trail: &mut Trail, scribe: &Scribe, ids: &Ids) -> Result<Recovery, AuditError> {
+    let last = trail.store.last_record().map_err(fault)?;
+    let clean = last
+        .as_ref()
+        .is_none_or(|record| record.action.as_deref() == Some("stop"));
+    let intents = trail.store.open_intents().map_err(fault)?;
+    let closed: Vec<ActionId> = intents
+        .iter()
+        .filter_map(|intent| intent.action_id)
+        .collect();
+    let mut entries: Vec<Entry> = intents
+        .iter()
+        .map(|intent| {
+            let record = scribe.closing(
+                intent,
+                OutcomeStatus::Unknown,
+                "the gateway ended before the outcome was recorded",
+            );
+            Entry::new(record, Vec::new())
+        })
+        .collect();
+    if !clean {
+        let mut details = Map::new();
+        details.insert("unknown_outcomes".to_owned(), Value::from(closed.len()));
+        let note = ChangeNote {
+            operation: "recovery",
+            by: "gateway".to_owned(),
+            details,
+        };
+        entries.push(Entry::new(scribe.change(&note, None), Vec::new()));
+    }
+    let reserved = ids.wanted();
+    let marks = Marks {
+        settled_before: trail.store.marks().settled_before,
+        actions_reserved: reserved,
+    };
+    trail.store.append(&mut entries, marks).map_err(fault)?;
+    sync(&mut *trail.sync)?;
+    ids.written(reserved);
+    Ok(Recovery {
+        closed,
+        last_at: last.map(|record| record.at),
+        clean,
+    })
+}
+
+fn sync(log: &mut dyn LogSync) -> Result<(), AuditError> {
+    log.sync()
+        .map_err(|error| AuditError::Broken(error.to_string()))
+}
+
+fn fault(fault: StoreFault) -> AuditError {
+    match fault {
+        StoreFault::Refused(why) => AuditError::Unavailable(why),
+        StoreFault::Broken(why) => AuditError::Broken(why),
+    }
+}

@@ -1,0 +1,120 @@
+//! The store: SQLite in a data directory that one process owns. The only home of SQL.
+
+mod error; // what can go wrong
+mod key; // the store key
+mod owner; // one process a directory
+mod sqlite; // tables and statements
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::Trail;
+use crate::domain::Secret;
+
+pub use error::StoreError;
+pub use owner::{Owner, owner_pid};
+pub use sqlite::{Reader, States};
+
+/// The file of the store in its data directory.
+const DATABASE: &str = "policyguard.db";
+
+/// An opened data directory.
+#[derive(Debug)]
+pub struct Store {
+    database: PathBuf,
+    key: Secret,
+    states: States,
+    // Fields drop in this order: the directory is given up, and removed if it is temporary, at the very end.
+    _owner: Owner,
+    _temporary: Option<Temporary>,
+}
+
+/// Opens the data directory, making it if need be, and becomes its owner.
+///
+/// # Errors
+/// When another process owns it, it cannot be read or written, its key is missing or readable by others,
+/// or it was made by a newer version.
+pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
+    open_in(data_dir, None)
+}
+
+/// Reads the trail of a data directory without becoming its owner, whether it has one or not.
+///
+/// # Errors
+/// When there is no store, or it or its key cannot be read.
+pub fn open_reader(data_dir: &Path) -> Result<Reader, StoreError> {
+    let database = data_dir.join(DATABASE);
+    if !database.exists() {
+        return Err(StoreError::Absent(database));
+    }
+    let key = key::load(&key::path(data_dir))?;
+    Reader::open(&database, &key)
+}
+
+/// Opens a store of its own in a new directory, which goes away with it.
+///
+/// # Errors
+/// When no directory can be made.
+pub fn open_temporary() -> Result<Store, StoreError> {
+    let temporary = Temporary::new()?;
+    let dir = temporary.0.clone();
+    open_in(&dir, Some(temporary))
+}
+
+fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError> {
+    owner::make_dir(dir)?;
+    let owner = Owner::of(dir)?;
+    let database = dir.join(DATABASE);
+    let key = key::load_or_make(dir, database.exists())?;
+    sqlite::prepare(&database, &key)?;
+    owner::sync_dir(dir)?;
+    let states = States::open(&database)?;
+    Ok(Store {
+        database,
+        key,
+        states,
+        _owner: owner,
+        _temporary: temporary,
+    })
+}
+
+impl Store {
+    /// The trail, for the one recorder. Its writer lives until the recorder is dropped.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn trail(&self) -> Result<Trail, StoreError> {
+        sqlite::trail(&self.database, &self.key)
+    }
+
+    /// A reader of the trail.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.database, &self.key)
+    }
+
+    /// What is stored of modes, lockdown, cloud, health and releases.
+    #[must_use]
+    pub const fn states(&self) -> &States {
+        &self.states
+    }
+}
+
+/// A directory that is removed with its store.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Result<Self, StoreError> {
+        let name = format!("policyguard-{}", key::random_hex()?);
+        Ok(Self(std::env::temp_dir().join(name)))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed stays; it is a temporary directory.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

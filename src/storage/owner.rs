@@ -1,0 +1,92 @@
+//! One process owns a data directory.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use super::error::StoreError;
+
+/// The right to a data directory, held for as long as this lives, and given back by the system if the process dies.
+#[derive(Debug)]
+pub struct Owner {
+    _lock: File,
+}
+
+impl Owner {
+    /// Becomes the owner of the directory.
+    ///
+    /// # Errors
+    /// [`StoreError::Owned`] names the process that owns it.
+    pub fn of(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StoreError::file("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Owned {
+                    dir: dir.to_owned(),
+                    pid: pid_in(&mut file),
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(StoreError::file("lock", &path)(source));
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(StoreError::file("write", &path))?;
+        Ok(Self { _lock: file })
+    }
+}
+
+/// The process that owns the directory; `None` if nobody does.
+///
+/// # Errors
+/// When the lock file cannot be read.
+pub fn owner_pid(dir: &Path) -> Result<Option<String>, StoreError> {
+    let path = dir.join("lock");
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::file("open", &path)(error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(pid_in(&mut file))),
+        Err(TryLockError::Error(source)) => Err(StoreError::file("lock", &path)(source)),
+    }
+}
+
+fn pid_in(file: &mut File) -> String {
+    let mut text = String::new();
+    // Whoever holds the lock may not have written its number yet.
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        Ok(_) | Err(_) => "?".to_owned(),
+    }
+}
+
+/// Makes the directory, readable by its owner alone, if it is not there.
+pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(StoreError::file("make", dir))
+}
+
+/// Puts the directory's own entries on disk.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(StoreError::file("sync", dir))
+}

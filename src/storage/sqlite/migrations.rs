@@ -1,0 +1,73 @@
+//! The tables, as numbered steps.
+//!
+//! SQLite's own `user_version` counts them; a migration library would add tables of its own for nothing more.
+
+use rusqlite::Connection;
+
+/// The steps, first to last. A step that was released is never edited.
+const STEPS: &[&str] = &["
+    CREATE TABLE store (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        chain TEXT NOT NULL,
+        key_check TEXT NOT NULL
+    );
+    CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        settled_before INTEGER NOT NULL,
+        actions_reserved INTEGER NOT NULL
+    );
+    -- Stored under its number as rowid too, and not as INTEGER PRIMARY KEY: that would leave a byte in
+    -- each row that nothing reads, so that nothing would notice its change. No column is NULL, likewise.
+    CREATE TABLE records (
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        action_type TEXT NOT NULL,
+        action INTEGER NOT NULL,
+        text TEXT NOT NULL
+    );
+    CREATE INDEX records_by_agent ON records (agent, seq, at, kind, status, tool, action_type);
+    CREATE INDEX records_by_tool ON records (tool, seq, at, kind, status, agent, action_type);
+    CREATE INDEX records_by_action ON records (action, seq);
+    CREATE TABLE modes (revision INTEGER PRIMARY KEY, state TEXT NOT NULL);
+    CREATE TABLE lockdowns (revision INTEGER PRIMARY KEY, state TEXT NOT NULL);
+    CREATE TABLE cloud (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        revision INTEGER NOT NULL,
+        state TEXT NOT NULL
+    );
+    CREATE TABLE health (
+        service TEXT PRIMARY KEY,
+        health TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE releases (
+        version INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL,
+        name TEXT NOT NULL,
+        author TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        parent INTEGER,
+        content TEXT NOT NULL
+    );
+"];
+
+/// The version that this program writes.
+pub(super) const LATEST: i64 = STEPS.len() as i64;
+
+/// Brings the database to [`LATEST`] from the version it has.
+pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let from = usize::try_from(found).unwrap_or(0);
+    for (step, sql) in (1..).zip(STEPS).skip(from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", step)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

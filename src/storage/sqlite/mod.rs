@@ -1,0 +1,89 @@
+//! The store in SQLite.
+//!
+//! WAL with `synchronous = NORMAL`: a commit survives the end of the process, and [`log::WalSync`] makes it
+//! survive the loss of power (`docs/decisions/0003-one-sync-for-many-commits.md`).
+
+mod audit; // port `AuditStore`
+mod log; // the write-ahead log: sync and upkeep
+mod migrations; // numbered SQL
+mod reader; // port `TrailReader`
+mod search; // its queries
+mod state; // modes, lockdown, cloud, health, releases
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::error::StoreError;
+use super::key::random_hex;
+use crate::audit::{Redactor, Trail};
+use crate::domain::Secret;
+
+pub use reader::Reader;
+pub use state::States;
+
+/// How long a connection waits for another one's lock.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A connection that may write.
+fn connect(database: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(database)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // Folding the log in is the keeper's work, never a commit's.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+fn connect_read_only(database: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Makes or migrates the database, and checks that the key is the one it was written with.
+pub(super) fn prepare(database: &Path, key: &Secret) -> Result<(), StoreError> {
+    let mut connection = connect(database)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > migrations::LATEST {
+        return Err(StoreError::TooNew {
+            path: database.to_owned(),
+            found,
+            known: migrations::LATEST,
+        });
+    }
+    migrations::apply(&mut connection, found)?;
+    let check = Redactor::new(key).value(&serde_json::Value::from("store key"));
+    let stored: Option<String> = connection
+        .query_row("SELECT key_check FROM store", (), |row| row.get(0))
+        .optional()?;
+    match stored {
+        Some(stored) if *stored == *check => Ok(()),
+        Some(_) => Err(StoreError::KeyWrong(database.to_owned())),
+        None => {
+            let chain = format!("c-{}", random_hex()?);
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT INTO store VALUES (1, ?1, ?2)", (&chain, &*check))?;
+            transaction.execute("INSERT INTO head VALUES (1, 0, zeroblob(32), 1, 0)", ())?;
+            transaction.commit()?;
+            Ok(())
+        }
+    }
+}
+
+/// The trail of the database.
+pub(super) fn trail(database: &Path, key: &Secret) -> Result<Trail, StoreError> {
+    Ok(Trail {
+        store: Box::new(audit::Writer::open(database, key)?),
+        sync: Box::new(log::WalSync::new(database)),
+        keeper: Box::new(log::WalKeeper::open(database)?),
+        key: key.clone(),
+        place: database.to_owned(),
+    })
+}

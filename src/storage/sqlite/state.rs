@@ -1,0 +1,291 @@
+//! The gateway's own state: written with its record, read from here.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::super::error::StoreError;
+use super::connect_read_only;
+use crate::audit::{Conflict, Release, StateChange};
+use crate::domain::{Digest, Health, LockdownState, ModeState, Timestamp};
+
+/// Applies the changes of one entry, all or none.
+pub(super) fn apply_all(
+    connection: &Connection,
+    changes: &[StateChange],
+) -> rusqlite::Result<Result<(), Conflict>> {
+    if changes.is_empty() {
+        return Ok(Ok(()));
+    }
+    connection.prepare_cached("SAVEPOINT entry")?.execute(())?;
+    for change in changes {
+        if let Err(conflict) = apply(connection, change)? {
+            connection
+                .prepare_cached("ROLLBACK TO entry")?
+                .execute(())?;
+            connection.prepare_cached("RELEASE entry")?.execute(())?;
+            return Ok(Err(conflict));
+        }
+    }
+    connection.prepare_cached("RELEASE entry")?.execute(())?;
+    Ok(Ok(()))
+}
+
+fn apply(connection: &Connection, change: &StateChange) -> rusqlite::Result<Result<(), Conflict>> {
+    match change {
+        StateChange::SetMode(state) => {
+            let table = Table {
+                what: "mode",
+                latest: "SELECT max(revision) FROM modes",
+                insert: "INSERT INTO modes VALUES (?1, ?2)",
+            };
+            table.follow(connection, state.revision, &json(state)?)
+        }
+        StateChange::SetLockdown(state) => {
+            let table = Table {
+                what: "lockdown",
+                latest: "SELECT max(revision) FROM lockdowns",
+                insert: "INSERT INTO lockdowns VALUES (?1, ?2)",
+            };
+            table.follow(connection, state.revision, &json(state)?)
+        }
+        StateChange::PutCloud { revision, state } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO cloud VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE \
+                     SET revision = excluded.revision, state = excluded.state \
+                     WHERE excluded.revision > revision",
+                )?
+                .execute((revision.cast_signed(), state.to_string()))?;
+            Ok(Ok(()))
+        }
+        StateChange::ObserveHealth {
+            service,
+            health,
+            at,
+        } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO health VALUES (?1, ?2, ?3) ON CONFLICT (service) DO UPDATE \
+                     SET health = excluded.health, at = excluded.at WHERE excluded.at >= at",
+                )?
+                .execute((service, health.as_str(), at.as_millis()))?;
+            Ok(Ok(()))
+        }
+        StateChange::ActivateRelease(release) => activate(connection, release),
+    }
+}
+
+/// A table that keeps every revision.
+struct Table {
+    what: &'static str,
+    latest: &'static str,
+    insert: &'static str,
+}
+
+impl Table {
+    /// Adds the revision if it follows the latest one.
+    fn follow(
+        &self,
+        connection: &Connection,
+        wanted: u64,
+        state: &str,
+    ) -> rusqlite::Result<Result<(), Conflict>> {
+        if let Err(conflict) = follows(connection, self.what, self.latest, wanted)? {
+            return Ok(Err(conflict));
+        }
+        connection
+            .prepare_cached(self.insert)?
+            .execute((wanted.cast_signed(), state))?;
+        Ok(Ok(()))
+    }
+}
+
+fn follows(
+    connection: &Connection,
+    what: &'static str,
+    latest: &str,
+    wanted: u64,
+) -> rusqlite::Result<Result<(), Conflict>> {
+    let stored: Option<i64> = connection
+        .prepare_cached(latest)?
+        .query_row((), |row| row.get(0))?;
+    let stored = stored.unwrap_or(0).cast_unsigned();
+    Ok(if stored.checked_add(1) == Some(wanted) {
+        Ok(())
+    } else {
+        Err(Conflict {
+            what,
+            wanted,
+            stored,
+        })
+    })
+}
+
+fn activate(connection: &Connection, release: &Release) -> rusqlite::Result<Result<(), Conflict>> {
+    let latest = "SELECT max(version) FROM releases";
+    if let Err(conflict) = follows(connection, "policy", latest, release.version)? {
+        return Ok(Err(conflict));
+    }
+    connection
+        .prepare_cached("INSERT INTO releases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute((
+            release.version.cast_signed(),
+            release.digest.to_string(),
+            &release.name,
+            &release.author,
+            &release.reason,
+            release.parent.map(u64::cast_signed),
+            &release.content,
+        ))?;
+    Ok(Ok(()))
+}
+
+fn json(state: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(state)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// Reads the gateway's own state.
+#[derive(Debug)]
+pub struct States {
+    /// One connection is enough: it is read at start and after a change.
+    connection: Mutex<Connection>,
+}
+
+impl States {
+    pub(in crate::storage) fn open(database: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: Mutex::new(connect_read_only(database)?),
+        })
+    }
+
+    /// The mode, if one was ever set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load_mode(&self) -> Result<Option<ModeState>, StoreError> {
+        Ok(self.mode_history(1)?.pop())
+    }
+
+    /// The latest modes, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn mode_history(&self, limit: u32) -> Result<Vec<ModeState>, StoreError> {
+        self.states(
+            "mode",
+            "SELECT state FROM modes ORDER BY revision DESC LIMIT ?1",
+            limit,
+        )
+    }
+
+    /// Lockdown, if it was ever set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load_lockdown(&self) -> Result<Option<LockdownState>, StoreError> {
+        let sql = "SELECT state FROM lockdowns ORDER BY revision DESC LIMIT ?1";
+        Ok(self.states("lockdown", sql, 1)?.pop())
+    }
+
+    /// The simulated cloud and its revision, if it was ever kept.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load_cloud(&self) -> Result<Option<(u64, Value)>, StoreError> {
+        let stored: Option<(i64, String)> = self
+            .connection()
+            .query_row("SELECT revision, state FROM cloud", (), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        stored
+            .map(|(revision, state)| Ok((revision.cast_unsigned(), decode("cloud", &state)?)))
+            .transpose()
+    }
+
+    /// What was last seen of each service's health, and when.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load_health(&self) -> Result<Vec<(String, Health, Timestamp)>, StoreError> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT service, health, at FROM health ORDER BY service")?;
+        let rows = statement.query_map((), |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (service, health, at) = row?;
+            let health = Health::parse(&health).ok_or_else(|| StoreError::Corrupt {
+                what: "health",
+                why: format!("`{health}` is no health"),
+            })?;
+            Ok((service, health, Timestamp::from_millis(at)))
+        })
+        .collect()
+    }
+
+    /// The policy version in force, if one was ever activated.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn latest_release(&self) -> Result<Option<Release>, StoreError> {
+        let sql = "SELECT version, digest, name, author, reason, parent, content FROM releases \
+            ORDER BY version DESC LIMIT 1";
+        let release = self.connection().query_row(sql, (), release).optional()?;
+        release.transpose()
+    }
+
+    fn states<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        sql: &str,
+        limit: u32,
+    ) -> Result<Vec<T>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([limit], |row| row.get::<_, String>(0))?;
+        rows.map(|row| decode(what, &row?)).collect()
+    }
+
+    fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn release(row: &Row<'_>) -> rusqlite::Result<Result<Release, StoreError>> {
+    let digest: String = row.get(1)?;
+    let Some(digest) = Digest::parse(&digest) else {
+        return Ok(Err(StoreError::Corrupt {
+            what: "policy version",
+            why: format!("`{digest}` is no digest"),
+        }));
+    };
+    Ok(Ok(Release {
+        version: row.get::<_, i64>(0)?.cast_unsigned(),
+        digest,
+        name: row.get(2)?,
+        author: row.get(3)?,
+        reason: row.get(4)?,
+        parent: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+        content: row.get(6)?,
+    }))
+}
+
+fn decode<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt {
+        what,
+        why: error.to_string(),
+    })
+}
