@@ -135,6 +135,9 @@ pub struct Finding {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The word that the caret will point to, until the line is known.
+    #[serde(skip)]
+    pub(crate) focus: String,
     /// The line, for the caret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Excerpt>,
@@ -151,6 +154,7 @@ impl Finding {
             rule: None,
             message: printable(message),
             hint: None,
+            focus: String::new(),
             excerpt: None,
         }
     }

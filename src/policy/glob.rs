@@ -46,6 +46,26 @@ pub(super) fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     inner.iter().all(|inner| covered(&outer, inner))
 }
 
+/// A word that fits the pattern and hardly anything that does not cover it: runs and holes are filled with
+/// characters that no pattern names.
+#[must_use]
+pub(super) fn witness(pattern: &Pattern) -> String {
+    const STRANGER: char = '\u{1}';
+    if let Some(name) = pattern.exact() {
+        return name.to_owned();
+    }
+    let steps = unfold(pattern.as_str()).and_then(|all| all.into_iter().next());
+    let fill = |step: Step| match step {
+        Step::Run => STRANGER,
+        Step::One(set) if set & bit(STRANGER) != 0 => STRANGER,
+        Step::One(set) => u8::try_from(set.trailing_zeros()).map_or(STRANGER, char::from),
+    };
+    // Where alternatives are too many to unfold, a word that only wildcards match: nothing is claimed of it.
+    steps.map_or(STRANGER.to_string(), |steps| {
+        steps.into_iter().map(fill).collect()
+    })
+}
+
 /// Whether the two sequences have a word in common: a walk over pairs of positions.
 fn meet(a: &[Step], b: &[Step]) -> bool {
     let mut seen = vec![false; (a.len() + 1) * (b.len() + 1)];
@@ -234,3 +254,7 @@ fn bit(c: char) -> CharSet {
         .checked_shl(u32::from(c.to_ascii_lowercase()))
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+#[path = "tests/glob.rs"]
+mod tests;

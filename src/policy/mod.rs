@@ -9,6 +9,7 @@ mod load; // texts become a bundle
 mod normal; // the bundle as JSON, for hashing
 mod rule; // the normalized model that every dialect becomes
 mod text; // bytes become trees with places
+mod validate; // what is probably not meant
 
 mod compile; // a bundle and a catalogue become an engine
 mod engine; // the snapshot that decides
@@ -45,11 +46,4 @@ pub use rule::{
     ToolConstraints, TrustSet, WholeRegex,
 };
 pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
-#[allow(missing_docs)]
-pub fn validate(
-    _b: &Bundle,
-    _t: &[crate::domain::ToolFacts],
-    _n: crate::domain::Timestamp,
-) -> Vec<Finding> {
-    vec![]
-}
+pub use validate::{check, explain_in, validate};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::domain::{Digest, ModeName, Pattern, PolicyId, Severity, Timestamp, TrustLevel};
 
 /// Where something is written: `policies/default.yaml:41`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file as people name it, or the door through which it came (`create_policy`).
     pub file: Arc<str>,
@@ -121,6 +121,8 @@ pub struct Bundle {
     pub always_blocked: NamePatterns,
     /// `global_rules.description`.
     pub always_blocked_because: String,
+    /// Where `global_rules` is written first.
+    pub always_blocked_at: Place,
     /// `time_restrictions` by tool pattern.
     pub time_restrictions: Vec<HourWindow>,
     /// `operations` by tool name.
@@ -140,6 +142,8 @@ pub struct Bundle {
 /// What one mode allows, blocks and lets rules reach.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModeRules {
+    /// Where it is written; without file and line where the bundle has no modes.
+    pub at: Place,
     /// For people.
     pub description: String,
     /// Why it blocks what it blocks; part of the reason of a denial.

@@ -93,6 +93,7 @@ fn assemble(report: &mut Report<'_>, documents: &Documents<'_>) -> Option<Bundle
         modes,
         always_blocked: global.always_blocked,
         always_blocked_because: global.description,
+        always_blocked_at: global.at,
         time_restrictions: resources::time_restrictions(report, documents, &groups),
         operations: resources::operations(report, documents),
         resource_policies: resources::resource_policies(report, documents),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::ModeName;
 use crate::policy::document::{GLOBAL_RULES, MODE, SERVICE_RESTRICTIONS};
-use crate::policy::rule::{ModeRules, NamePatterns};
+use crate::policy::rule::{ModeRules, NamePatterns, Place};
 use crate::policy::text::{Data, Entry, Fields, Report};
 
 use super::sections::{Documents, agree};
@@ -103,6 +103,7 @@ fn mode(
     };
     let (description, rationale) = (text("description"), text("rationale"));
     Some(ModeRules {
+        at: report.place(entry.key_at),
         description,
         rationale,
         allowed_tools,
@@ -144,6 +145,7 @@ fn service_restrictions(report: &mut Report<'_>, fields: Fields<'_>) -> bool {
 pub(super) struct GlobalRules {
     pub(super) always_blocked: NamePatterns,
     pub(super) description: String,
+    pub(super) at: Place,
 }
 
 /// `global_rules` of every file: lists are joined, descriptions must agree.
@@ -154,6 +156,9 @@ pub(super) fn global_rules(
 ) -> GlobalRules {
     let mut found = GlobalRules::default();
     let mut first: Option<&Entry> = None;
+    if let Some(node) = documents.values("global_rules").first() {
+        found.at = report.place(node.at);
+    }
     for node in documents.values("global_rules") {
         let Some(fields) = report.fields(node, &GLOBAL_RULES) else {
             continue;
