@@ -70,6 +70,7 @@ pub struct Recovery {
 pub struct Recorded<T> {
     value: T,
     seq: Option<u64>,
+    counted: bool,
 }
 
 impl<T> Recorded<T> {
@@ -83,6 +84,12 @@ impl<T> Recorded<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         self.value
+    }
+
+    /// Whether it is one of many reads that share a record, and has no outcome of its own.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.counted
     }
 
     /// The number of its record; `None` while it has only its place in line.
@@ -190,6 +197,7 @@ impl Recorder {
         Ok(Recorded {
             value: decision,
             seq,
+            counted: false,
         })
     }
 
@@ -209,6 +217,7 @@ impl Recorder {
         Ok(Recorded {
             value: Simulated(decision),
             seq,
+            counted: false,
         })
     }
 
@@ -227,7 +236,11 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, changes), Durability::Committed)
             .await?;
-        Ok(Recorded { value: status, seq })
+        Ok(Recorded {
+            value: status,
+            seq,
+            counted: false,
+        })
     }
 
     /// Records a change of the gateway's own state, with the change itself. On disk when this returns.
@@ -246,7 +259,11 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, changes), Durability::Synced)
             .await?;
-        Ok(Recorded { value: note, seq })
+        Ok(Recorded {
+            value: note,
+            seq,
+            counted: false,
+        })
     }
 
     /// Notes a call without a valid credential, or one that could not be read.
@@ -277,6 +294,27 @@ impl Recorder {
             what: what.to_owned(),
         };
         self.inner.writer.count(of, &caller.source, filters);
+    }
+
+    /// Counts an allowed read of the trail or of management data; it shares its record with the reads of its minute.
+    ///
+    /// Such reads must work when the trail cannot be written, or nobody could see why.
+    #[must_use]
+    pub fn counted(&self, decision: Decision, caller: &Caller) -> Recorded<Decision> {
+        let request = decision.request();
+        let principal = &request.principal;
+        let who = principal.acted_by.as_ref().unwrap_or(&principal.agent_id);
+        self.access(
+            who.as_str(),
+            caller,
+            &request.resource.name,
+            &request.arguments.0,
+        );
+        Recorded {
+            value: decision,
+            seq: None,
+            counted: true,
+        }
     }
 
     /// Whether the trail can be written.

@@ -48,6 +48,12 @@ impl Permit {
         self.of.clone()
     }
 
+    /// Whether it is one of many reads that share a record, and has no outcome of its own.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.decision.is_counted()
+    }
+
     /// The request that was decided, which is the one to carry out.
     #[must_use]
     pub const fn request(&self) -> &Arc<ActionRequest> {
