@@ -124,6 +124,12 @@ impl Verifier {
         self.before
     }
 
+    /// Whether a record was wrong.
+    #[must_use]
+    pub const fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Checks the next record; `false` once one is wrong.
     pub fn check(&mut self, stored: &Stored<'_>) -> bool {
         let expected = self.before.seq + 1;

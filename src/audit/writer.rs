@@ -193,7 +193,7 @@ impl Writer {
             Err(_) => tokio::time::timeout(self.deadline, self.places.acquire())
                 .await
                 .map_err(|_| AuditError::Busy)?
-                .map_err(|_| AuditError::Closed)?,
+                .map_err(|_| self.ended())?,
         };
         permit.forget();
         Ok(())

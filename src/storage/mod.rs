@@ -88,6 +88,12 @@ impl Store {
         sqlite::trail(&self.database, &self.key)
     }
 
+    /// The file of the database.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
     /// A reader of the trail.
     ///
     /// # Errors

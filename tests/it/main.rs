@@ -14,6 +14,9 @@
 )]
 
 mod architecture; // floors, homes, sizes
+mod audit; // the trail as it is written
+mod audit_query; // the trail as it is read
+mod audit_tamper; // the trail as it is forged
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
 mod gate; // races of changes against calls
@@ -25,4 +28,6 @@ mod properties; // what must hold for random policies and requests
 mod rest; // the execution API
 mod seed; // input → expected from the systems before
 mod source; // the source tree as text
+mod storage; // the ports of the store
 mod support; // values and gateways to test with
+mod trail; // helpers of the trail's tests

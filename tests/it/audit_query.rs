@@ -1,0 +1,192 @@
+//! How the trail is read back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policyguard::audit::{Filter, RecordKind, Status, TrailReader};
+use policyguard::domain::{AgentId, Timestamp};
+use policyguard::storage::{self, Store};
+use serde_json::json;
+
+use crate::trail::{Asker, HandClock, START, caller, done, open};
+
+/// Thirty attempts, one a minute, of three agents in turn; every fifth is denied.
+async fn trail_of_sixty(store: &Store) -> Arc<dyn TrailReader> {
+    let clock = HandClock::new();
+    let (recorder, _) = open(store, &clock);
+    let mut asker = Asker::new();
+    for number in 0..30 {
+        clock.advance(Duration::from_mins(1));
+        asker.agent = AgentId::parse(&format!("bot-{}", number % 3)).unwrap();
+        let tool = if number % 5 == 0 {
+            "delete_database"
+        } else {
+            "get_status"
+        };
+        let decision = asker.run(&recorder, tool, json!({"number": number}));
+        let recorded = recorder.decision(decision, &caller()).await.unwrap();
+        let of = recorded.outcome_of(&caller());
+        recorder.outcome(of, done(), Vec::new()).await.unwrap();
+    }
+    recorder.close();
+    store.reader().unwrap()
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[tokio::test]
+async fn queries_filter_newest_first_and_page_to_the_end() {
+    let store = storage::open_temporary().unwrap();
+    let reader = trail_of_sixty(&store).await;
+    let after = |minutes| Some(Timestamp::from_millis(START).plus(Duration::from_mins(minutes)));
+    let none = Filter::default;
+    let kind = Some(RecordKind::Decision);
+    for (filter, total) in [
+        (none(), 60),
+        (Filter { kind, ..none() }, 30),
+        (
+            Filter {
+                agent_id: some("bot-1"),
+                ..none()
+            },
+            20,
+        ),
+        (
+            Filter {
+                agent_id: some("nobody"),
+                ..none()
+            },
+            0,
+        ),
+        (
+            Filter {
+                tool: some("delete_database"),
+                ..none()
+            },
+            12,
+        ),
+        (
+            Filter {
+                kind,
+                tool: some("get_status"),
+                agent_id: some("bot-0"),
+                ..none()
+            },
+            8,
+        ),
+        (
+            Filter {
+                status: Some(Status::Denied),
+                ..none()
+            },
+            6,
+        ),
+        (
+            Filter {
+                status: Some(Status::Allowed),
+                ..none()
+            },
+            24,
+        ),
+        (
+            Filter {
+                action_type: some("tool_call"),
+                ..none()
+            },
+            60,
+        ),
+        (
+            Filter {
+                action_type: some("data_read"),
+                ..none()
+            },
+            0,
+        ),
+        (
+            Filter {
+                since: after(10),
+                until: after(20),
+                ..none()
+            },
+            20,
+        ),
+        (
+            Filter {
+                text: some("DELETE_data"),
+                ..none()
+            },
+            12,
+        ),
+        (
+            Filter {
+                text: some("there is no such"),
+                ..none()
+            },
+            6,
+        ),
+        (
+            Filter {
+                text: some("nothing says this"),
+                ..none()
+            },
+            0,
+        ),
+    ] {
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = reader.query(&filter, cursor.as_deref(), 7).unwrap();
+            assert_eq!(page.total, total, "{filter:?}");
+            assert!(page.records.len() <= 7);
+            seen.extend(page.records.iter().map(|record| record.seq));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len() as u64, total, "{filter:?}");
+        assert!(seen.is_sorted_by(|newer, older| newer > older), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_its_own_query_only() {
+    let store = storage::open_temporary().unwrap();
+    let reader = trail_of_sixty(&store).await;
+    let page = reader.query(&Filter::default(), None, 5).unwrap();
+    let cursor = page.next_cursor.unwrap();
+    let all = Filter::default();
+    let other = Filter {
+        tool: some("get_status"),
+        ..Filter::default()
+    };
+    assert!(reader.query(&all, Some(&cursor), 5).is_ok());
+    for (filter, cursor) in [
+        (&other, cursor.as_str()),
+        (&all, "1-0000000000000000"),
+        (&all, "nonsense"),
+        (&all, ""),
+    ] {
+        assert!(reader.query(filter, Some(cursor), 5).is_err(), "{cursor}");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_is_found_with_everything_that_came_of_it() {
+    let store = storage::open_temporary().unwrap();
+    let reader = trail_of_sixty(&store).await;
+    let page = reader.query(&Filter::default(), None, 4).unwrap();
+    let action = page.records[2].action_id.unwrap();
+    let records = reader.action(action).unwrap();
+    assert_eq!(records.len(), 2);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.action_id == Some(action))
+    );
+    assert_eq!(reader.outcomes(&[action]).unwrap(), records[1..]);
+    assert_eq!(reader.get(1).unwrap().unwrap().seq, 1);
+    assert_eq!(reader.get(61).unwrap(), None);
+}
