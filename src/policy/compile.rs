@@ -158,17 +158,17 @@ impl Ordered {
                 verify: false,
             };
             let tools = rule.condition.tools.as_ref();
-            match (policy.enforcement, tools) {
-                (Enforcement::Shadow, _) => {
-                    shadows.entry(compiled.policy_place).or_default().push(head);
-                }
-                (Enforcement::Enforce, Some(tools)) if !is_any(tools) => {
-                    indexed.push((head, tools));
-                }
-                (Enforcement::Enforce, _) => {
-                    self.any.push(head);
-                    sources_of(rule.require.values(), &mut self.any_sources);
-                }
+            if policy.enforcement == Enforcement::Shadow {
+                shadows.entry(compiled.policy_place).or_default().push(head);
+                continue;
+            }
+            // A list with `*` may also name a gateway tool in full, which `*` alone never touches: it goes to both.
+            if let Some(tools) = tools {
+                indexed.push((head, tools));
+            }
+            if tools.is_none_or(is_any) {
+                self.any.push(head);
+                sources_of(rule.require.values(), &mut self.any_sources);
             }
         }
         self.index = NameIndex::build(indexed.into_iter());
