@@ -31,16 +31,10 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
         Some(path) => policy_admin::read(path).map_err(|fault| fault.to_string())?,
         None => policy_admin::embedded(),
     };
-    let content = json!(sources.iter().map(|source| json!({ "name": source.name, "text": String::from_utf8_lossy(&source.bytes) })).collect::<Vec<_>>());
-    let render = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    let loaded = policy::load(&sources).map_err(|findings| render(&findings))?;
-    let mut findings = loaded.findings;
-    findings.extend(policy::validate(&loaded.bundle, tools, now));
-    let errors: Vec<Finding> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
-    if !errors.is_empty() {
-        return Err(render(&errors));
-    }
-    Ok(Loaded { bundle: Arc::new(loaded.bundle), findings, content: content.to_string() })
+    let content = json!(sources.iter().map(|source| json!({ "name": source.name(), "text": source.text() })).collect::<Vec<_>>());
+    let render = |findings: Vec<Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let loaded = policy::check(&sources, tools, now).map_err(render)?;
+    Ok(Loaded { bundle: Arc::new(loaded.bundle), findings: loaded.findings, content: content.to_string() })
 }
 
 /// Puts the bundle in force as the next version, unless it is the live one already.
