@@ -14,7 +14,9 @@ impl SystemClock {
     /// The clock, its monotonic time counted from now.
     #[must_use]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ mod tasks; // what goes on beside calls
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Router;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,13 +17,13 @@ use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
 use crate::governance::{self, Facts, Governance};
 use crate::identity::LocalAuthenticator;
-use crate::policy_admin::Compiler;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
+use crate::policy_admin::Compiler;
 use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::Health;
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest};
+use crate::transport::rest::{self, Hosts, Rest, Service};
 
 pub use tasks::Fatal;
 
@@ -55,7 +54,10 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), backends: Vec::new() }
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            backends: Vec::new(),
+        }
     }
 }
 
@@ -98,23 +100,42 @@ impl App {
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
         let Parts { clock, backends } = parts;
         let store = storage::open(&config.data_dir)?;
-        let cloud = Arc::new(CloudBackend::new(start::stored_cloud(&store)?).map_err(|fault| OpenError::Store(fault.to_string()))?);
+        let cloud = Arc::new(
+            CloudBackend::new(start::stored_cloud(&store)?)
+                .map_err(|fault| OpenError::Store(fault.to_string()))?,
+        );
         let definitions = definitions(&cloud, &backends);
-        let tools: Vec<ToolFacts> = definitions.iter().map(|definition| definition.facts.clone()).collect();
+        let tools: Vec<ToolFacts> = definitions
+            .iter()
+            .map(|definition| definition.facts.clone())
+            .collect();
         let policies = start::policy_path(config);
         let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
         let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
-        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now()).map_err(OpenError::Policy)?;
+        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now())
+            .map_err(OpenError::Policy)?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
         recorder.listen(Arc::clone(&facts.health) as Arc<_>);
-        let first = start::First { store: &store, loaded: &loaded, compiler: &compiler, recovery: &recovery, clock: &*clock };
+        let first = start::First {
+            store: &store,
+            loaded: &loaded,
+            compiler: &compiler,
+            recovery: &recovery,
+            clock: &*clock,
+        };
         let situation = first.situation(&recorder).await?;
         let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
-        let rooms = Rooms { store: &store, recorder: &recorder, gate: &gate, clock: &clock, facts: &facts };
+        let rooms = Rooms {
+            store: &store,
+            recorder: &recorder,
+            gate: &gate,
+            clock: &clock,
+            facts: &facts,
+        };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         Ok(Self {
             pipeline,
@@ -128,19 +149,25 @@ impl App {
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
             body_limit: config.body_limit,
-            hosts: Arc::new(Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins)),
+            hosts: Arc::new(Hosts::new(
+                &config.host,
+                &config.allowed_hosts,
+                &config.allowed_origins,
+            )),
             _store: store,
         })
     }
 
-    /// The router for callers from the network.
-    pub fn public_router(&self) -> Router {
-        rest::router(self.rest(Door::Rest))
+    /// The service for callers from the network.
+    #[must_use]
+    pub fn public_service(&self) -> Service {
+        rest::service(self.rest(Door::Rest))
     }
 
-    /// The router for commands of this machine's operator.
-    pub fn command_router(&self) -> Router {
-        rest::router(self.rest(Door::Cli))
+    /// The service for commands of this machine's operator.
+    #[must_use]
+    pub fn command_service(&self) -> Service {
+        rest::service(self.rest(Door::Cli))
     }
 
     fn rest(&self, door: Door) -> Rest {
@@ -163,7 +190,10 @@ impl App {
     /// Where the policy comes from, for people.
     #[must_use]
     pub fn policy_place(&self) -> String {
-        self.policies.as_ref().map_or_else(|| "the copy built in".to_owned(), |path| path.display().to_string())
+        self.policies.as_ref().map_or_else(
+            || "the copy built in".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
@@ -191,13 +221,26 @@ struct Rooms<'a> {
 
 impl Rooms<'_> {
     /// The road through the rooms, to these backends and the gateway's own.
-    fn road(&self, mut offers: Vec<Arc<dyn ToolBackend>>, data_dir: &Path) -> Result<Arc<Pipeline>, OpenError> {
+    fn road(
+        &self,
+        mut offers: Vec<Arc<dyn ToolBackend>>,
+        data_dir: &Path,
+    ) -> Result<Arc<Pipeline>, OpenError> {
         let internal = |fault: &dyn std::fmt::Display| OpenError::Internal(fault.to_string());
         let clock = Arc::clone(self.clock);
-        let decision_point =
-            Arc::new(DecisionPoint::new(Arc::clone(self.gate), self.recorder.clone(), Arc::clone(&self.facts.health), clock));
-        let reader = self.store.reader()?;
-        let governance = Governance::new(Arc::clone(&decision_point), reader, self.facts.clone(), data_dir.to_owned());
+        let decision_point = Arc::new(DecisionPoint::new(
+            Arc::clone(self.gate),
+            self.recorder.clone(),
+            Arc::clone(&self.facts.health),
+            clock,
+        ));
+        let reader = Arc::new(self.store.reader()?);
+        let governance = Governance::new(
+            Arc::clone(&decision_point),
+            reader,
+            self.facts.clone(),
+            data_dir.to_owned(),
+        );
         offers.push(Arc::new(governance));
         let pipeline = Arc::new(Pipeline::new(Stations {
             authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
@@ -207,7 +250,9 @@ impl Rooms<'_> {
             recorder: self.recorder.clone(),
             clock: Arc::clone(self.clock),
         }));
-        decision_point.values().ask_through(Arc::new(RoadValues(Arc::downgrade(&pipeline))));
+        decision_point
+            .values()
+            .ask_through(Arc::new(RoadValues(Arc::downgrade(&pipeline))));
         Ok(pipeline)
     }
 }
@@ -215,14 +260,27 @@ impl Rooms<'_> {
 /// Every tool there will be: the rules are compiled for them before the road that leads to them exists.
 fn definitions(cloud: &CloudBackend, backends: &[Arc<dyn ToolBackend>]) -> Vec<ToolDefinition> {
     let further = backends.iter().flat_map(|backend| backend.definitions());
-    cloud.definitions().into_iter().chain(further).chain(governance::definitions()).collect()
+    cloud
+        .definitions()
+        .into_iter()
+        .chain(further)
+        .chain(governance::definitions())
+        .collect()
 }
 
 impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Owned { .. } => Self::Owned(error.to_string()),
-            other => Self::Store(other.to_string()),
+            StoreError::Absent(_)
+            | StoreError::File { .. }
+            | StoreError::KeyExposed { .. }
+            | StoreError::KeyMalformed(_)
+            | StoreError::KeyMissing(_)
+            | StoreError::KeyWrong(_)
+            | StoreError::TooNew { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database(_) => Self::Store(error.to_string()),
         }
     }
 }

@@ -25,7 +25,10 @@ const DEFAULT_POLICY: &str = "policies/default.yaml";
 /// The policy file or folder; `None`: the copy built in.
 pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
     let default = PathBuf::from(DEFAULT_POLICY);
-    config.policies.clone().or_else(|| default.exists().then_some(default))
+    config
+        .policies
+        .clone()
+        .or_else(|| default.exists().then_some(default))
 }
 
 /// Says what lint found.
@@ -43,7 +46,10 @@ pub(super) fn facts(
     definitions: Vec<ToolDefinition>,
 ) -> Result<Facts, OpenError> {
     let stored = store.states().load_health()?;
-    let mut health: BTreeMap<String, Health> = stored.into_iter().map(|(service, health, _)| (service, health)).collect();
+    let mut health: BTreeMap<String, Health> = stored
+        .into_iter()
+        .map(|(service, health, _)| (service, health))
+        .collect();
     if health.is_empty() {
         health = cloud.health().into_iter().collect();
     }
@@ -51,7 +57,12 @@ pub(super) fn facts(
         AuthMode::Local => "local",
     };
     let tools = OnceLock::from(definitions);
-    Ok(Facts { auth, tools: Arc::new(tools), health: Arc::new(HealthBook::new(health)), ..Facts::default() })
+    Ok(Facts {
+        auth,
+        tools: Arc::new(tools),
+        health: Arc::new(HealthBook::new(health)),
+        ..Facts::default()
+    })
 }
 
 /// The simulated cloud as it was stored.
@@ -65,12 +76,22 @@ pub(super) fn recorder(
     store: &Store,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Recorder, Recovery), OpenError> {
-    let durability = if config.sync_everything { DurabilityPolicy::Strict } else { DurabilityPolicy::Balanced };
-    let settings = audit::Config { durability, ..audit::Config::default() };
+    let durability = if config.sync_everything {
+        DurabilityPolicy::Strict
+    } else {
+        DurabilityPolicy::Balanced
+    };
+    let settings = audit::Config {
+        durability,
+        ..audit::Config::default()
+    };
     let opened = Recorder::open(store.trail()?, Arc::clone(clock), settings);
     let (recorder, recovery) = opened.map_err(|fault| OpenError::Store(fault.to_string()))?;
     if !recovery.closed.is_empty() {
-        tracing::warn!(count = recovery.closed.len(), "calls whose outcome nobody saw are closed as unknown");
+        tracing::warn!(
+            count = recovery.closed.len(),
+            "calls whose outcome nobody saw are closed as unknown"
+        );
     }
     Ok((recorder, recovery))
 }
@@ -79,9 +100,15 @@ pub(super) fn recorder(
 pub(super) fn checks(recorder: &Recorder, facts: &Facts) -> telemetry::Health {
     let health = telemetry::Health::default();
     let trail = recorder.clone();
-    health.watch("audit", move || trail.health().err().map(|fault| fault.to_string()));
+    health.watch("audit", move || {
+        trail.health().err().map(|fault| fault.to_string())
+    });
     let facts = facts.clone();
-    health.watch("policy", move || facts.policy_fault().map(|_| "degraded: the newest files do not load".to_owned()));
+    health.watch("policy", move || {
+        facts
+            .policy_fault()
+            .map(|_| "degraded: the newest files do not load".to_owned())
+    });
     health
 }
 
@@ -99,10 +126,17 @@ impl First<'_> {
     pub(super) async fn situation(&self, recorder: &Recorder) -> Result<Situation, OpenError> {
         let moment = Moment::of(self.clock);
         let bundle = &self.loaded.bundle;
-        let latest = self.store.states().latest_release()?.map(|stored| Release { version: stored.version, digest: stored.digest });
+        let latest = self.store.states().latest_release()?.map(|stored| Release {
+            version: stored.version,
+            digest: stored.digest,
+        });
         let (release, is_new) = Release::after(latest.as_ref(), bundle);
         let (mode, moved) = self.mode(moment.wall)?;
-        let lockdown = self.store.states().load_lockdown()?.unwrap_or_else(|| never_locked(moment.wall));
+        let lockdown = self
+            .store
+            .states()
+            .load_lockdown()?
+            .unwrap_or_else(|| never_locked(moment.wall));
         let mut changes = Vec::new();
         if is_new {
             changes.push(release.activate(&bundle.name, self.loaded.content.clone()));
@@ -115,7 +149,10 @@ impl First<'_> {
             .with("version", json!(env!("CARGO_PKG_VERSION")))
             .with("policy_version", json!(release.version))
             .with("mode", json!(mode.mode));
-        recorder.change(note, changes, None).await.map_err(|fault| OpenError::Store(fault.to_string()))?;
+        recorder
+            .change(note, changes, None)
+            .await
+            .map_err(|fault| OpenError::Store(fault.to_string()))?;
         let engine = self.compiler.engine(bundle, release.version);
         let situation = Situation {
             epoch: 0,
@@ -152,10 +189,20 @@ impl First<'_> {
         }
         let went_back = self.recovery.last_at.is_some_and(|last| now < last);
         let ended = stored.expires_at.is_some_and(|end| now >= end || went_back);
-        if ended { Ok((modes::fall_back(&stored, now), true)) } else { Ok((stored, false)) }
+        if ended {
+            Ok((modes::fall_back(&stored, now), true))
+        } else {
+            Ok((stored, false))
+        }
     }
 }
 
 fn never_locked(now: Timestamp) -> LockdownState {
-    LockdownState { revision: 0, on: false, since: now, by: "gateway".to_owned(), reason: "never".to_owned() }
+    LockdownState {
+        revision: 0,
+        on: false,
+        since: now,
+        by: "gateway".to_owned(),
+        reason: "never".to_owned(),
+    }
 }

@@ -30,7 +30,10 @@ impl App {
     pub fn start_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_time(Arc::clone(&self.gate)));
-        tasks.spawn(look_for_lockdown(Arc::clone(&self.gate), self.data_dir.clone()));
+        tasks.spawn(look_for_lockdown(
+            Arc::clone(&self.gate),
+            self.data_dir.clone(),
+        ));
         tasks.spawn(Reloads::of(self).run());
         tasks
     }
@@ -85,13 +88,17 @@ impl Reloads {
     }
 
     async fn run(self) {
-        let Some(path) = self.path.clone() else { return };
+        let Some(path) = self.path.clone() else {
+            return;
+        };
         let (sender, mut changed) = mpsc::channel(1);
         let watch = policy_admin::watch(&path, sender);
         if let Err(fault) = &watch {
             tracing::warn!("{fault}; send SIGHUP to reload");
         }
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+            return;
+        };
         loop {
             let told = tokio::select! {
                 Some(()) = changed.recv() => false,
@@ -104,8 +111,15 @@ impl Reloads {
 
     /// Reads the files; a bad policy keeps the last good one, and says so in status, log and record.
     async fn reload(&self, told: bool) {
-        let (path, compiler, now) = (self.path.clone(), self.compiler.clone(), self.gate.clock().now());
-        let read = tokio::task::spawn_blocking(move || governance::load(path.as_deref(), compiler.tools(), now)).await;
+        let (path, compiler, now) = (
+            self.path.clone(),
+            self.compiler.clone(),
+            self.gate.clock().now(),
+        );
+        let read = tokio::task::spawn_blocking(move || {
+            governance::load(path.as_deref(), compiler.tools(), now)
+        })
+        .await;
         let loaded = match read {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(fault)) => return self.keep_last_good(fault).await,
@@ -114,7 +128,10 @@ impl Reloads {
         match governance::activate(&self.gate, &loaded, &self.compiler).await {
             Ok(true) => {
                 super::start::report(&loaded);
-                tracing::info!(version = self.gate.situation().engine.version(), "the policy was reloaded");
+                tracing::info!(
+                    version = self.gate.situation().engine.version(),
+                    "the policy was reloaded"
+                );
                 self.facts.note_policy_fault(None);
             }
             Ok(false) => {
@@ -132,7 +149,10 @@ impl Reloads {
             return;
         }
         let version = self.gate.situation().engine.version();
-        tracing::error!(version, "the policy files do not load, the last good version stays:\n{fault}");
+        tracing::error!(
+            version,
+            "the policy files do not load, the last good version stays:\n{fault}"
+        );
         let note = ChangeNote::new("policy_reload_failed", "gateway")
             .with("kept_version", json!(version))
             .with("error", json!(fault));

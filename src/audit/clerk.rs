@@ -38,6 +38,7 @@ pub(super) fn start(
 
 /// Lets the threads finish what waits, and end.
 pub(super) fn stop(writer: &Writer) {
+    writer.write_counts(true);
     lock(&writer.line).closed.get_or_insert(AuditError::Closed);
     writer.bell.notify_all();
 }
@@ -124,7 +125,9 @@ impl<'a> Clerk<'a> {
                 return !writer.failing();
             }
         }
-        if self.idle >= IDLE_TICKS && line.is_empty() && !writer.unsynced() && !writer.failing() {
+        let quiet =
+            line.is_empty() && !writer.unsynced() && !writer.failing() && writer.counts_nothing();
+        if self.idle >= IDLE_TICKS && quiet {
             line.resting = true;
             drop(writer.bell.wait(line));
             self.idle = 0;
@@ -144,6 +147,7 @@ impl<'a> Clerk<'a> {
     fn tick(&mut self) {
         let writer = self.writer;
         self.idle += 1;
+        writer.write_counts(false);
         let mut line = lock(&writer.line);
         let waits = !line.is_empty() && !writer.failing();
         if waits && line.take_lead() {

@@ -6,6 +6,7 @@ mod record; // what a record says
 mod render; // its canonical text
 mod redact; // what is taken out of it first
 mod scribe; // how records are made of what happened
+mod tally; // counts instead of floods
 mod chain; // how records are sealed
 mod columns; // what is searched by
 mod entry; // what is written together
@@ -34,6 +35,3 @@ pub use render::{Body, Place};
 pub use scribe::{ChangeNote, Outcome, OutcomeOf};
 pub use store::{AuditStore, LogKeeper, LogSync, Marks, StoreFault, Trail};
 pub use writer::Listener;
-
-#[cfg(test)]
-mod tests;

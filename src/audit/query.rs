@@ -13,8 +13,8 @@ use crate::domain::{ActionId, Secret, Timestamp};
 /// Which records are wanted; an empty filter wants all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Filter {
-    /// Of these kinds; of every kind if there is none.
-    pub kinds: Vec<RecordKind>,
+    /// Of this kind.
+    pub kind: Option<RecordKind>,
     /// About this agent.
     pub agent_id: Option<String>,
     /// About this tool or target.
@@ -25,7 +25,7 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Not before this instant.
     pub since: Option<Timestamp>,
-    /// Not after this instant.
+    /// Before this instant.
     pub until: Option<Timestamp>,
     /// With this text in reason or target, whatever its case.
     pub text: Option<String>,
@@ -39,7 +39,7 @@ pub struct Page {
     /// How many fit the filter in all.
     pub total: u64,
     /// Where the next page starts, if there is one.
-    pub next: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 /// Why a query has no answer.
@@ -59,7 +59,12 @@ pub trait TrailReader: Send + Sync {
     ///
     /// # Errors
     /// When the cursor does not fit or the store cannot be read.
-    fn query(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page, QueryError>;
+    fn query(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, QueryError>;
 
     /// The record with this number.
     ///
@@ -83,7 +88,7 @@ pub trait TrailReader: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn range(&self, from: u64, limit: u32) -> Result<Vec<AuditRecord>, QueryError>;
+    fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError>;
 
     /// The last record of the chain, as the store noted it.
     ///
@@ -101,7 +106,15 @@ pub trait TrailReader: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read at all. Records that cannot be read are a finding.
-    fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError>;
+    fn verify_with(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError>;
+
+    /// Checks every record.
+    ///
+    /// # Errors
+    /// As [`TrailReader::verify_with`].
+    fn verify(&self) -> Result<Report, QueryError> {
+        self.verify_with(&mut |_| {})
+    }
 }
 
 /// Makes and reads cursors: a place in the chain, bound to its filter and to the store.

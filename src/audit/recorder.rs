@@ -12,10 +12,11 @@ use super::entry::{Durability, Entry, StateChange};
 use super::error::AuditError;
 use super::ids::Ids;
 use super::line::lock;
-use super::record::{Caller, OutcomeStatus};
+use super::record::{Caller, OutcomeStatus, RecordKind};
 use super::redact::Redactor;
 use super::scribe::{ChangeNote, Outcome, OutcomeOf, Scribe};
 use super::store::{LogSync, Marks, StoreFault, Trail};
+use super::tally::Counted;
 use super::writer::{Listener, Writer};
 use crate::domain::{ActionId, Clock, Purpose, Timestamp};
 use crate::policy::{Decision, Effect};
@@ -246,6 +247,36 @@ impl Recorder {
             .write(Entry::new(record, changes), Durability::Synced)
             .await?;
         Ok(Recorded { value: note, seq })
+    }
+
+    /// Notes a call without a valid credential, or one that could not be read.
+    ///
+    /// The first of a source and reason is committed at once, what follows within a minute is counted in one
+    /// record, so that a flood cannot fill the disk. Nothing is answered but a refusal, so nobody waits.
+    pub fn refused(&self, caller: &Caller, reason: &str) {
+        let of = Counted {
+            kind: RecordKind::Refused,
+            door: caller.door,
+            address: caller.source.address.clone(),
+            who: String::new(),
+            what: reason.to_owned(),
+        };
+        self.inner.writer.count(of, &caller.source, &Map::new());
+    }
+
+    /// Notes that somebody read the trail or management data: `who`, `what`, and with which filters.
+    ///
+    /// The first is committed at once, what follows within a minute is one record with the count and the union
+    /// of the filters.
+    pub fn access(&self, who: &str, caller: &Caller, what: &str, filters: &Map<String, Value>) {
+        let of = Counted {
+            kind: RecordKind::Access,
+            door: caller.door,
+            address: None,
+            who: who.to_owned(),
+            what: what.to_owned(),
+        };
+        self.inner.writer.count(of, &caller.source, filters);
     }
 
     /// Whether the trail can be written.

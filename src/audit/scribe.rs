@@ -9,6 +9,7 @@ use super::record::{
     Actor, AuditRecord, Caller, DeterminedBy, OutcomeStatus, RecordKind, RecordedOutcome, Ruling,
 };
 use super::redact::Redactor;
+use super::tally::Due;
 use crate::domain::{ActionId, Clock, CorrelationId, Digest, ModeName, Purpose};
 use crate::policy::Decision;
 
@@ -168,18 +169,13 @@ impl Scribe {
     }
 
     /// The record of something that was counted: reads, or calls that were refused at the door.
-    pub(super) fn counted(
-        &self,
-        kind: RecordKind,
-        action: &str,
-        caller: &Caller,
-        details: &Map<String, Value>,
-    ) -> AuditRecord {
-        let mut record = self.blank(kind);
-        record.action = Some(Arc::from(action));
-        record.arguments = Some(self.redactor.map(details));
-        record.door = caller.door;
-        record.source = Arc::clone(&caller.source);
+    pub(super) fn counted(&self, due: Due) -> AuditRecord {
+        let mut record = self.blank(due.of.kind);
+        record.action = Some(Arc::from(due.of.what));
+        record.arguments = Some(self.redactor.map(&due.details));
+        record.door = due.caller.door;
+        record.principal = (!due.of.who.is_empty()).then(|| named(&due.of.who));
+        record.source = due.caller.source;
         record
     }
 

@@ -10,15 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::entry::{Durability, Entry, StateChange};
 use super::error::{AuditError, Conflict};
 use super::ids::Ids;
 use super::line::{Line, Syncs, Unsynced, Waiting, lock};
-use super::record::{AuditRecord, OutcomeStatus};
+use super::record::{AuditRecord, OutcomeStatus, Source};
 use super::scribe::Scribe;
 use super::store::{AuditStore, LogSync, Marks, StoreFault};
+use super::tally::{Counted, Tally};
 use crate::domain::ActionId;
 
 /// Hears of every record, in order, after its commit and before its caller is answered.
@@ -46,6 +48,8 @@ pub(super) struct Writer {
     pub(super) syncs: Mutex<Syncs>,
     /// Rung for the syncer.
     pub(super) sync_bell: Condvar,
+    /// Guards what is counted and not written yet.
+    tally: Mutex<Tally>,
     places: Semaphore,
     committed: AtomicU64,
     synced: AtomicU64,
@@ -74,6 +78,7 @@ impl Writer {
             }),
             syncs: Mutex::default(),
             sync_bell: Condvar::new(),
+            tally: Mutex::default(),
             places: Semaphore::new(places),
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
@@ -141,6 +146,44 @@ impl Writer {
                 answer: None,
                 placed: false,
             });
+            self.rouse(&mut line);
+        }
+    }
+
+    /// Counts something that would flood the trail. What is to be written at once is committed on return,
+    /// unless somebody else is committing; then it goes with the next batch.
+    pub(super) fn count(&self, of: Counted, source: &Source, filters: &Map<String, Value>) {
+        let now = self.scribe.clock.monotonic();
+        let due = lock(&self.tally).count(of, source, filters, now);
+        if let Some(due) = due {
+            self.note(self.scribe.counted(due));
+            if lock(&self.line).take_lead() {
+                self.lead_once();
+            }
+        }
+    }
+
+    /// Writes the counts of minutes that are over; `all`: of every minute.
+    pub(super) fn write_counts(&self, all: bool) {
+        let mut tally = lock(&self.tally);
+        if tally.is_empty() {
+            return;
+        }
+        let due = tally.due(self.scribe.clock.monotonic(), all);
+        drop(tally);
+        for due in due {
+            self.note(self.scribe.counted(due));
+        }
+    }
+
+    /// Whether nothing is counted that is not written.
+    pub(super) fn counts_nothing(&self) -> bool {
+        lock(&self.tally).is_empty()
+    }
+
+    fn rouse(&self, line: &mut Line) {
+        if std::mem::take(&mut line.resting) {
+            self.bell.notify_one();
         }
     }
 
@@ -174,9 +217,7 @@ impl Writer {
             answer,
             placed: true,
         });
-        if std::mem::take(&mut line.resting) {
-            self.bell.notify_one();
-        }
+        self.rouse(&mut line);
         Ok(urgent && line.take_lead())
     }
 

@@ -20,11 +20,18 @@ enum CloudCommand {
     Reset,
 }
 
-pub(super) async fn run(find: &Find<'_>, args: &CloudArgs, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    find: &Find<'_>,
+    args: &CloudArgs,
+    format: Format,
+) -> Result<Exit, CliError> {
     let CloudCommand::Reset = args.command;
     let gateway = find.gateway().await?;
     let result = async {
-        let answer = gateway.post("/infrastructure/reset", &json!({})).await?.success()?;
+        let answer = gateway
+            .post("/infrastructure/reset", &json!({}))
+            .await?
+            .success()?;
         output::print(format, &answer, || member(&answer, "message"))?;
         Ok(Exit::Ok)
     }

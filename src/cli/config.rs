@@ -44,10 +44,26 @@ pub(super) fn run(config: &Config, args: &ConfigArgs, format: Format) -> Result<
 }
 
 fn text(config: &Config, origin: bool) -> String {
-    let about = |key: &str| SETTINGS.iter().find(|setting| setting.key == key).map_or("", |setting| setting.about);
+    let about = |key: &str| {
+        SETTINGS
+            .iter()
+            .find(|setting| setting.key == key)
+            .map_or("", |setting| setting.about)
+    };
     let rows = config.resolved.iter().map(|setting| {
-        let last = if origin { setting.origin.to_string() } else { about(setting.key).to_owned() };
+        let last = if origin {
+            setting.origin.to_string()
+        } else {
+            about(setting.key).to_owned()
+        };
         vec![setting.key.to_owned(), setting.value.clone(), last]
     });
-    output::table(&["setting", "value", if origin { "origin" } else { "meaning" }], rows.collect())
+    output::table(
+        &[
+            "setting",
+            "value",
+            if origin { "origin" } else { "meaning" },
+        ],
+        rows.collect(),
+    )
 }

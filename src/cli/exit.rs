@@ -50,7 +50,9 @@ pub enum CliError {
     #[error("{0}")]
     Denied(String),
     /// No gateway answers.
-    #[error("no gateway answers at {at}: {why}\n  hint: start one with `policyguard serve`, or name it with --url")]
+    #[error(
+        "no gateway answers at {at}: {why}\n  hint: start one with `policyguard serve`, or name it with --url"
+    )]
     Unreachable {
         /// Where it was sought.
         at: String,

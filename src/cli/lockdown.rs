@@ -9,10 +9,16 @@ use super::{CliError, Exit};
 
 /// `policyguard lockdown`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  policyguard lockdown on --reason 'agent out of control'\n  policyguard lockdown off\n  policyguard lockdown --drill")]
+#[command(
+    after_help = "Examples:\n  policyguard lockdown on --reason 'agent out of control'\n  policyguard lockdown off\n  policyguard lockdown --drill"
+)]
 pub(super) struct LockdownArgs {
     /// `on` halts every call but status reads and the way back, `off` lifts it
-    #[arg(value_enum, required_unless_present = "drill", conflicts_with = "drill")]
+    #[arg(
+        value_enum,
+        required_unless_present = "drill",
+        conflicts_with = "drill"
+    )]
     switch: Option<Switch>,
     /// Why
     #[arg(long, conflicts_with = "drill")]
@@ -28,8 +34,16 @@ enum Switch {
     Off,
 }
 
-pub(super) async fn run(find: &Find<'_>, args: &LockdownArgs, format: Format) -> Result<Exit, CliError> {
-    let gateway = if args.drill { find.running()? } else { find.gateway().await? };
+pub(super) async fn run(
+    find: &Find<'_>,
+    args: &LockdownArgs,
+    format: Format,
+) -> Result<Exit, CliError> {
+    let gateway = if args.drill {
+        find.running()?
+    } else {
+        find.gateway().await?
+    };
     let result = async {
         let reply = if args.drill {
             gateway.post("/api/v1/lockdown/drill", &json!({})).await?

@@ -80,7 +80,14 @@ struct Global {
     #[arg(long, global = true, env = "POLICYGUARD_URL", help_heading = "Output")]
     url: Option<String>,
     /// How results are printed
-    #[arg(long, short, global = true, value_enum, default_value_t, help_heading = "Output")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        help_heading = "Output"
+    )]
     output: output::Format,
 }
 
@@ -117,7 +124,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(fault) => {
             drop(fault.print());
-            return if fault.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if fault.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
         }
     };
     match dispatch(cli) {
@@ -134,17 +145,29 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let format = global.output;
     match command {
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "policyguard", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "policyguard",
+                &mut std::io::stdout(),
+            );
             return Ok(Exit::Ok);
         }
         Some(Command::Version) => {
-            writeln!(std::io::stdout(), "policyguard {}", env!("CARGO_PKG_VERSION"))?;
+            writeln!(
+                std::io::stdout(),
+                "policyguard {}",
+                env!("CARGO_PKG_VERSION")
+            )?;
             return Ok(Exit::Ok);
         }
         _ => {}
     }
     let config = configure(&global, command.as_ref())?;
-    let find = client::Find { config: &config, url: global.url.clone() };
+    let find = client::Find {
+        config: &config,
+        url: global.url.clone(),
+    };
     match command {
         None | Some(Command::Serve) => block_on(serve::run(&config)),
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
@@ -170,12 +193,23 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         ("log.level", &global.log_level),
         ("log.format", &global.log_format),
     ];
-    let values = named.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
-    let config = load(&Flags { config: global.config.clone(), values })?;
+    let values = named
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.clone()?)))
+        .collect();
+    let config = load(&Flags {
+        config: global.config.clone(),
+        values,
+    })?;
     let serving = matches!(command, None | Some(Command::Serve));
     let asked = global.log_level.is_some();
-    let level = if serving || asked { config.log_level.as_str() } else { "warn" };
-    start_logs(level, config.log_format).map_err(|fault| CliError::Config(format!("`log.level`: {fault}")))?;
+    let level = if serving || asked {
+        config.log_level.as_str()
+    } else {
+        "warn"
+    };
+    start_logs(level, config.log_format)
+        .map_err(|fault| CliError::Config(format!("`log.level`: {fault}")))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -183,7 +217,9 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
 }
 
 fn block_on(work: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(work);
     // A task that does not end must not hold the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

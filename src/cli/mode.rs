@@ -19,7 +19,9 @@ enum ModeCommand {
     /// Show the mode that holds
     Get,
     /// Switch the mode
-    #[command(after_help = "Example:\n  policyguard mode set EMERGENCY --reason 'the cache is down' --for 10m")]
+    #[command(
+        after_help = "Example:\n  policyguard mode set EMERGENCY --reason 'the cache is down' --for 10m"
+    )]
     Set {
         /// The mode, exactly as the policy names it
         mode: String,
@@ -32,7 +34,11 @@ enum ModeCommand {
     },
 }
 
-pub(super) async fn run(find: &Find<'_>, args: &ModeArgs, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    find: &Find<'_>,
+    args: &ModeArgs,
+    format: Format,
+) -> Result<Exit, CliError> {
     let gateway = find.gateway().await?;
     let result = act(&gateway, args, format).await;
     finish(gateway, result).await
@@ -44,7 +50,11 @@ async fn act(gateway: &Gateway, args: &ModeArgs, format: Format) -> Result<Exit,
             let status = gateway.get("/policy/status").await?.success()?;
             output::print(format, &status, || member(&status, "summary"))?;
         }
-        ModeCommand::Set { mode, reason, duration } => {
+        ModeCommand::Set {
+            mode,
+            reason,
+            duration,
+        } => {
             let mut body = Map::from_iter([("mode".to_owned(), json!(mode))]);
             if let Some(reason) = reason {
                 body.insert("reason".to_owned(), json!(reason));
@@ -52,7 +62,10 @@ async fn act(gateway: &Gateway, args: &ModeArgs, format: Format) -> Result<Exit,
             if let Some(duration) = duration {
                 body.insert("duration_seconds".to_owned(), json!(duration));
             }
-            let answer = gateway.post("/policy/set-mode", &Value::Object(body)).await?.success()?;
+            let answer = gateway
+                .post("/policy/set-mode", &Value::Object(body))
+                .await?
+                .success()?;
             output::print(format, &answer, || switched(&answer))?;
         }
     }
@@ -64,8 +77,18 @@ fn switched(answer: &Value) -> String {
         end if end.is_empty() => String::new(),
         end => format!(" until {end}"),
     };
-    let tools: Vec<&str> = answer.get("allowed_tools").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    format!("mode {}{until}\nallowed by the mode: {}", member(answer, "new_mode"), tools.join(", "))
+    let tools: Vec<&str> = answer
+        .get("allowed_tools")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    format!(
+        "mode {}{until}\nallowed by the mode: {}",
+        member(answer, "new_mode"),
+        tools.join(", ")
+    )
 }
 
 /// Seconds of `90`, `90s`, `10m` or `1h`.
@@ -80,5 +103,8 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
         _ => 1,
     };
     let count: Option<u64> = digits.parse().ok();
-    count.and_then(|count| count.checked_mul(factor)).filter(|seconds| *seconds > 0).ok_or_else(|| "write 90, 90s, 10m or 1h".to_owned())
+    count
+        .and_then(|count| count.checked_mul(factor))
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| "write 90, 90s, 10m or 1h".to_owned())
 }

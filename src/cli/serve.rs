@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         }
     });
     let served = tokio::select! {
-        served = serve(doors, app.public_router(), app.command_router(), stop) => served,
+        served = serve(doors, app.public_service(), app.command_service(), stop) => served,
         fatal = app.broken() => {
             tracing::error!(%fatal, "the process ends");
             tokio::time::sleep(LAST_WORDS).await;
@@ -66,7 +66,11 @@ async fn wait_for_signal() -> std::io::Result<()> {
 fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
     let situation = app.gate.situation();
     let bundle = situation.engine.bundle();
-    let locked = if situation.lockdown.on { "\n  LOCKDOWN is on: lift it with `policyguard lockdown off`" } else { "" };
+    let locked = if situation.lockdown.on {
+        "\n  LOCKDOWN is on: lift it with `policyguard lockdown off`"
+    } else {
+        ""
+    };
     writeln!(
         std::io::stderr(),
         "policyguard {version}\n\

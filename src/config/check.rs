@@ -24,7 +24,10 @@ pub enum ConfigError {
 /// Refuses to listen where strangers reach a gateway that believes everyone.
 pub(super) fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
     let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let loopback = address.map_or_else(|| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback());
+    let loopback = address.map_or_else(
+        || host.eq_ignore_ascii_case("localhost"),
+        |address| address.is_loopback(),
+    );
     if loopback {
         return Ok(());
     }
@@ -45,7 +48,14 @@ mod tests {
         for good in ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"] {
             assert!(local_means_loopback(good).is_ok(), "{good}");
         }
-        for bad in ["0.0.0.0", "::", "192.0.2.1", "gateway.example", "", "127.0.0.1.example"] {
+        for bad in [
+            "0.0.0.0",
+            "::",
+            "192.0.2.1",
+            "gateway.example",
+            "",
+            "127.0.0.1.example",
+        ] {
             assert!(local_means_loopback(bad).is_err(), "{bad}");
         }
     }

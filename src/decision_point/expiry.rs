@@ -30,7 +30,9 @@ pub async fn keep_time(gate: Arc<Gate>) {
         match situation.mode_ends {
             // A second at a time: the wall clock may jump past the end meanwhile.
             Some(end) => {
-                let left = end.saturating_sub(moment.monotonic).min(Duration::from_secs(1));
+                let left = end
+                    .saturating_sub(moment.monotonic)
+                    .min(Duration::from_secs(1));
                 tokio::select! { () = tokio::time::sleep(left) => {}, () = moved => {} }
             }
             None => moved.await,
@@ -49,7 +51,12 @@ async fn record_end(gate: &Gate) -> Result<(), ()> {
                 .with("mode", json!(state.mode))
                 .with("from", json!(now.modes.mode))
                 .with("reason", json!(state.reason));
-            Ok(Edit { next: now.with_mode(state.clone(), moment), note, changes: vec![StateChange::SetMode(state)], of: None })
+            Ok(Edit {
+                next: now.with_mode(state.clone(), moment),
+                note,
+                changes: vec![StateChange::SetMode(state)],
+                of: None,
+            })
         })
         .await;
     match change {

@@ -85,7 +85,8 @@ impl Gate {
         let _entered = self.entering.read().unwrap_or_else(PoisonError::into_inner);
         let situation = self.live.load();
         let context = &decision.request().context;
-        let holds = situation.epoch == context.epoch && situation.mode(Moment::of(&*self.clock)) == &context.mode;
+        let holds = situation.epoch == context.epoch
+            && situation.mode(Moment::of(&*self.clock)) == &context.mode;
         if holds { Ok(start()) } else { Err(Stale) }
     }
 
@@ -100,10 +101,19 @@ impl Gate {
         let _turn = self.changing.lock().await;
         let now = self.situation();
         let edit = make(&now, Moment::of(&*self.clock)).map_err(ChangeError::Refused)?;
-        self.recorder.change(edit.note, edit.changes, edit.of).await.map_err(ChangeError::Audit)?;
-        let next = Arc::new(Situation { epoch: now.epoch + 1, ..edit.next });
+        self.recorder
+            .change(edit.note, edit.changes, edit.of)
+            .await
+            .map_err(ChangeError::Audit)?;
+        let next = Arc::new(Situation {
+            epoch: now.epoch + 1,
+            ..edit.next
+        });
         {
-            let _alone = self.entering.write().unwrap_or_else(PoisonError::into_inner);
+            let _alone = self
+                .entering
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             self.live.store(Arc::clone(&next));
         }
         self.moved.notify_waiters();

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use crate::audit::{AuditError, Caller, Recorded, Recorder};
 use crate::domain::{
-    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose, Resource, Stated,
+    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose,
+    Resource, Stated,
 };
 use crate::modes::HealthBook;
 use crate::policy::{Decision, Effect};
@@ -54,8 +55,19 @@ pub struct DecisionPoint {
 impl DecisionPoint {
     /// The decision point over this gate and trail.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, recorder: Recorder, health: Arc<HealthBook>, clock: Arc<dyn Clock>) -> Self {
-        Self { gate, recorder, health, values: Values::default(), clock }
+    pub fn new(
+        gate: Arc<Gate>,
+        recorder: Recorder,
+        health: Arc<HealthBook>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            gate,
+            recorder,
+            health,
+            values: Values::default(),
+            clock,
+        }
     }
 
     /// The gate before dispatch.
@@ -74,7 +86,11 @@ impl DecisionPoint {
     ///
     /// # Errors
     /// When the decision could not be recorded; then there is none.
-    pub async fn decide(&self, ask: &Ask, caller: &Caller) -> Result<Recorded<Decision>, AuditError> {
+    pub async fn decide(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+    ) -> Result<Recorded<Decision>, AuditError> {
         let decision = self.consider(ask).await;
         self.recorder.decision(decision, caller).await
     }
@@ -105,7 +121,10 @@ impl DecisionPoint {
         let mut context = facts::context(situation, Moment::of(&*self.clock), &self.health);
         let sources = engine.value_sources(&ask.resource.name);
         if !sources.is_empty() {
-            context.values = self.values.lists(sources, &arguments, &ask.principal, &*self.clock).await;
+            context.values = self
+                .values
+                .lists(sources, &arguments, &ask.principal, &*self.clock)
+                .await;
         }
         Arc::new(ActionRequest {
             action_id: ask.action_id,

@@ -20,7 +20,10 @@ impl Moment {
     /// The instant that the clock shows.
     #[must_use]
     pub fn of(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), monotonic: clock.monotonic() }
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
     }
 }
 
@@ -52,7 +55,11 @@ impl Situation {
     /// The mode in force at the moment.
     #[must_use]
     pub fn mode(&self, moment: Moment) -> &ModeName {
-        if self.mode_expired(moment) { &self.modes.base_mode } else { &self.modes.mode }
+        if self.mode_expired(moment) {
+            &self.modes.base_mode
+        } else {
+            &self.modes.mode
+        }
     }
 
     /// The state of the mode at the moment: the stored one, or what it fell back to.
@@ -61,7 +68,10 @@ impl Situation {
     #[must_use]
     pub fn mode_state(&self, moment: Moment) -> ModeState {
         if self.mode_expired(moment) {
-            ModeState { revision: self.modes.revision, ..modes::fall_back(&self.modes, moment.wall) }
+            ModeState {
+                revision: self.modes.revision,
+                ..modes::fall_back(&self.modes, moment.wall)
+            }
         } else {
             self.modes.clone()
         }
@@ -70,7 +80,13 @@ impl Situation {
     /// This situation with another mode, whose end is also set on the monotonic clock.
     #[must_use]
     pub fn with_mode(&self, modes: ModeState, moment: Moment) -> Self {
-        let mode_ends = modes.expires_at.map(|end| moment.monotonic + moment.wall.until(end));
-        Self { modes, mode_ends, ..self.clone() }
+        let mode_ends = modes
+            .expires_at
+            .map(|end| moment.monotonic + moment.wall.until(end));
+        Self {
+            modes,
+            mode_ends,
+            ..self.clone()
+        }
     }
 }

@@ -17,7 +17,10 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Port: asks a read-only tool for its answer, as principal `gateway` on the one road.
 pub trait ValueSource: Send + Sync {
     /// The values in the tool's answer; `None` when it did not answer.
-    fn ask<'a>(&'a self, tool: &'a str) -> Pin<Box<dyn Future<Output = Option<Vec<String>>> + Send + 'a>>;
+    fn ask<'a>(
+        &'a self,
+        tool: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<Vec<String>>> + Send + 'a>>;
 }
 
 /// The last answers, by tool. Bounded by the number of sources that the policy names.
@@ -60,7 +63,12 @@ impl Values {
 
     async fn list(&self, tool: &Arc<str>, arguments: &Arguments, clock: &dyn Clock) -> ValueList {
         let now = clock.monotonic();
-        let known = self.answers.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
+        let known = self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tool)
+            .cloned();
         if let Some((asked, values)) = known {
             let age = now.saturating_sub(asked);
             let texts = || arguments.0.values().filter_map(serde_json::Value::as_str);
@@ -69,12 +77,17 @@ impl Values {
                 return ValueList::Values(values);
             }
         }
-        let Some(source) = self.source.get() else { return ValueList::Unavailable };
+        let Some(source) = self.source.get() else {
+            return ValueList::Unavailable;
+        };
         match tokio::time::timeout(DEADLINE, source.ask(tool)).await {
             Ok(Some(values)) => {
                 let values: Arc<[String]> = values.into();
                 let entry = (now, Arc::clone(&values));
-                self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(tool), entry);
+                self.answers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(Arc::clone(tool), entry);
                 ValueList::Values(values)
             }
             Ok(None) | Err(_) => ValueList::Unavailable,

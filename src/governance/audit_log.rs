@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::audit::{AuditRecord, Filter, Page, Status, StoreError};
+use crate::audit::{Filter, QueryError, RecordKind, Status};
 use crate::domain::{Role, Roles, Timestamp, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
@@ -36,25 +36,51 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
 
 pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let filter = filter(permit)?;
-    let limit = usize::try_from(count(permit, "limit").unwrap_or(100)).unwrap_or(100);
+    let limit = count(permit, "limit")
+        .and_then(|limit| u32::try_from(limit).ok())
+        .unwrap_or(100);
     let cursor = text(permit, "cursor").map(str::to_owned);
     let reader = Arc::clone(&governance.reader);
-    let page = apart(move || reader.query(&filter, cursor.as_deref(), limit)).await?.map_err(|fault| match fault {
-        StoreError::Cursor => mendable(Fault::Value, "cursor", "`cursor` is not one of ours", "leave it out to start at the newest"),
-        other => ToolError::Unavailable(other.to_string()),
-    })?;
-    Ok(Output::of(listing(&page)))
+    let page = apart(move || reader.query(&filter, cursor.as_deref(), limit))
+        .await?
+        .map_err(unread)?;
+    let entries = &page.records;
+    Ok(Output::of(json!({
+        "entries": entries,
+        "count": entries.len(),
+        "total": page.total,
+        "next_cursor": page.next,
+    })))
 }
 
 pub(super) async fn verify(governance: &Governance) -> Result<Output, ToolError> {
     let reader = Arc::clone(&governance.reader);
-    let report = apart(move || reader.verify()).await?.map_err(|fault| ToolError::Unavailable(fault.to_string()))?;
+    let report = apart(move || reader.verify(&mut |_| {}))
+        .await?
+        .map_err(unread)?;
     Ok(Output::of(json!(report)))
 }
 
 /// Runs what reads much from disk on a thread of its own kind, so that calls go on.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ToolError> {
-    tokio::task::spawn_blocking(work).await.map_err(|fault| ToolError::Unavailable(fault.to_string()))
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ToolError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|fault| ToolError::Unavailable(fault.to_string()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn unread(fault: QueryError) -> ToolError {
+    match &fault {
+        QueryError::Cursor(_) => mendable(
+            Fault::Value,
+            "cursor",
+            fault.to_string(),
+            "leave it out to start at the newest",
+        ),
+        QueryError::Unavailable(_) => ToolError::Unavailable(fault.to_string()),
+    }
 }
 
 fn filter(permit: &Permit) -> Result<Filter, ToolError> {
@@ -62,22 +88,25 @@ fn filter(permit: &Permit) -> Result<Filter, ToolError> {
     let instant = |name: &'static str| match text(permit, name) {
         None => Ok(None),
         Some(given) => Timestamp::parse(given).map(Some).ok_or_else(|| {
-            mendable(Fault::Value, name, format!("`{name}` is not an instant: {given}"), "write 2026-01-31T09:00:00Z")
+            mendable(
+                Fault::Value,
+                name,
+                format!("`{name}` is not an instant: {given}"),
+                "write 2026-01-31T09:00:00Z",
+            )
         }),
     };
     Ok(Filter {
+        kinds: text(permit, "kind")
+            .and_then(RecordKind::parse)
+            .into_iter()
+            .collect(),
         agent_id: own("agent_id"),
         action_type: own("action_type"),
         tool: own("tool"),
-        kind: text(permit, "kind").and_then(crate::audit::RecordKind::parse),
         status: text(permit, "status").and_then(Status::parse),
         since: instant("since")?,
         until: instant("until")?,
         text: own("text"),
     })
-}
-
-fn listing(page: &Page) -> Value {
-    let entries: Vec<&AuditRecord> = page.records.iter().collect();
-    json!({ "entries": entries, "count": entries.len(), "total": page.total, "next_cursor": page.next_cursor })
 }

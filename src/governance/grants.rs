@@ -19,19 +19,37 @@ const EXTENSION: u64 = 10;
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let operator = Roles::of(&[Role::Operator]);
-    let seconds = |max: u64, default: u64, about: &str| {
-        json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default, "description": about })
-    };
+    let seconds = |max: u64, default: u64, about: &str| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default, "description": about });
     let grant = schemas::object(
         &json!({ "duration_seconds": seconds(300, GRANT, "How long"), "reason": schemas::reason() }),
         &[],
     );
-    let extend =
-        schemas::object(&json!({ "additional_seconds": seconds(60, EXTENSION, "How much longer") }), &[]);
+    let extend = schemas::object(
+        &json!({ "additional_seconds": seconds(60, EXTENSION, "How much longer") }),
+        &[],
+    );
     vec![
-        ToolDefinition::gateway("grant_temporary", ToolClass::Modify, "Grants EMERGENCY for 1 to 300 seconds; the mode returns by itself.", grant).needs(operator),
-        ToolDefinition::gateway("extend_temporary", ToolClass::Modify, "Lengthens a running grant by 1 to 60 seconds.", extend).needs(operator),
-        ToolDefinition::gateway("revoke_temporary", ToolClass::Modify, "Ends a running grant at once.", schemas::nothing()).needs(operator),
+        ToolDefinition::gateway(
+            "grant_temporary",
+            ToolClass::Modify,
+            "Grants EMERGENCY for 1 to 300 seconds; the mode returns by itself.",
+            grant,
+        )
+        .needs(operator),
+        ToolDefinition::gateway(
+            "extend_temporary",
+            ToolClass::Modify,
+            "Lengthens a running grant by 1 to 60 seconds.",
+            extend,
+        )
+        .needs(operator),
+        ToolDefinition::gateway(
+            "revoke_temporary",
+            ToolClass::Modify,
+            "Ends a running grant at once.",
+            schemas::nothing(),
+        )
+        .needs(operator),
     ]
 }
 
@@ -41,14 +59,26 @@ pub(super) async fn grant(governance: &Governance, permit: &Permit) -> Result<Ou
         let bundle = now.engine.bundle();
         let mode = known_mode(bundle, ModeName::emergency().as_str())?;
         let terms = terms(bundle, &mode);
-        let reason = text(permit, "reason").filter(|reason| !reason.trim().is_empty()).unwrap_or("not given");
+        let reason = text(permit, "reason")
+            .filter(|reason| !reason.trim().is_empty())
+            .unwrap_or("not given");
         let duration = Some(Duration::from_secs(seconds));
-        let order = SwitchOrder { mode, by: actor(permit), reason: reason.to_owned(), duration };
-        let state = modes::grant(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
+        let order = SwitchOrder {
+            mode,
+            by: actor(permit),
+            reason: reason.to_owned(),
+            duration,
+        };
+        let state =
+            modes::grant(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
         Ok(edit(permit, "mode_grant", now, state, moment))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
-    Ok(answer(governance, &situation, &format!("EMERGENCY granted for {seconds} seconds")))
+    Ok(answer(
+        governance,
+        &situation,
+        &format!("EMERGENCY granted for {seconds} seconds"),
+    ))
 }
 
 pub(super) async fn extend(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
@@ -60,12 +90,17 @@ pub(super) async fn extend(governance: &Governance, permit: &Permit) -> Result<O
         Ok(edit(permit, "mode_grant_extended", now, state, moment))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
-    Ok(answer(governance, &situation, &format!("the grant runs {seconds} seconds longer")))
+    Ok(answer(
+        governance,
+        &situation,
+        &format!("the grant runs {seconds} seconds longer"),
+    ))
 }
 
 pub(super) async fn revoke(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let make = |now: &Situation, moment: Moment| {
-        let state = modes::revoke(&now.mode_state(moment), actor(permit), moment.wall).map_err(range)?;
+        let state =
+            modes::revoke(&now.mode_state(moment), actor(permit), moment.wall).map_err(range)?;
         Ok(edit(permit, "mode_grant_revoked", now, state, moment))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;

@@ -28,8 +28,16 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
 }
 
 pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
-    let named = permit.arguments().get("affected_services").and_then(Value::as_array);
-    let services = named.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let named = permit
+        .arguments()
+        .get("affected_services")
+        .and_then(Value::as_array);
+    let services = named
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     let scope = IncidentScope {
         affected_services: services,
         incident_type: text(permit, "incident_type").unwrap_or("other").to_owned(),
@@ -40,7 +48,13 @@ pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Outp
         Ok(edit(permit, "incident_scope", now, state, moment))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
-    Ok(answer(&situation, &format!("repairs are confined to {}", scope.affected_services.join(", "))))
+    Ok(answer(
+        &situation,
+        &format!(
+            "repairs are confined to {}",
+            scope.affected_services.join(", ")
+        ),
+    ))
 }
 
 pub(super) async fn clear(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::audit::{ChangeNote, OutcomeOf, StateChange};
 use crate::decision_point::{Ask, ChangeError, DecisionPoint, Edit, Gate, Moment, Situation};
 use crate::domain::{
-    ActionType, Arguments, LockdownState, Principal, PrincipalStatus, Purpose, Resource, Role, Roles, Stated, ToolClass,
-    TrustLevel,
+    ActionType, Arguments, LockdownState, Principal, PrincipalStatus, Purpose, Resource, Role,
+    Roles, Stated, ToolClass, TrustLevel,
 };
 use crate::policy::Code;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
@@ -35,23 +35,43 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
 }
 
 pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
-    let on = permit.arguments().get("on").and_then(Value::as_bool).unwrap_or(true);
-    let reason = text(permit, "reason").filter(|reason| !reason.trim().is_empty()).unwrap_or("not given");
+    let on = permit
+        .arguments()
+        .get("on")
+        .and_then(Value::as_bool)
+        .unwrap_or(true);
+    let reason = text(permit, "reason")
+        .filter(|reason| !reason.trim().is_empty())
+        .unwrap_or("not given");
     let file = governance.data_dir.join(LOCKDOWN_FILE);
     if !on && file.exists() {
         return Err(mendable(
             Fault::Conflict,
             "lockdown file",
-            format!("the file `{}` locks down as long as it is there", file.display()),
+            format!(
+                "the file `{}` locks down as long as it is there",
+                file.display()
+            ),
             "remove the file, then lift the lockdown",
         ));
     }
     let note = note(permit, "lockdown");
-    let order = Order { on, by: actor(permit), reason: reason.to_owned(), of: Some(permit.outcome_of()) };
+    let order = Order {
+        on,
+        by: actor(permit),
+        reason: reason.to_owned(),
+        of: Some(permit.outcome_of()),
+    };
     let situation = put(governance.gate(), order, note).await.map_err(refused)?;
     let state = &situation.lockdown;
-    let message = if on { "lockdown is on: only reads of the gateway and the way back run" } else { "lockdown is off" };
-    Ok(changed(json!({ "success": true, "message": message, "lockdown": state.on, "since": state.since, "by": state.by, "reason": state.reason })))
+    let message = if on {
+        "lockdown is on: only reads of the gateway and the way back run"
+    } else {
+        "lockdown is off"
+    };
+    Ok(changed(
+        json!({ "success": true, "message": message, "lockdown": state.on, "since": state.since, "by": state.by, "reason": state.reason }),
+    ))
 }
 
 /// Turns lockdown on because its file is there.
@@ -61,7 +81,12 @@ pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Outp
 pub async fn lock_down(gate: &Gate, file: &Path) -> Result<(), crate::audit::AuditError> {
     let reason = format!("the file `{}` is there", file.display());
     let note = ChangeNote::new("lockdown", "gateway");
-    let order = Order { on: true, by: "gateway".to_owned(), reason, of: None };
+    let order = Order {
+        on: true,
+        by: "gateway".to_owned(),
+        reason,
+        of: None,
+    };
     match put::<()>(gate, order, note).await {
         Ok(_) | Err(ChangeError::Refused(())) => Ok(()),
         Err(ChangeError::Audit(fault)) => Err(fault),
@@ -76,13 +101,31 @@ struct Order {
     of: Option<OutcomeOf>,
 }
 
-async fn put<E>(gate: &Gate, order: Order, note: ChangeNote) -> Result<Arc<Situation>, ChangeError<E>> {
+async fn put<E>(
+    gate: &Gate,
+    order: Order,
+    note: ChangeNote,
+) -> Result<Arc<Situation>, ChangeError<E>> {
     let Order { on, by, reason, of } = order;
     gate.change(|now, moment| {
         let note = note.with("on", json!(on)).with("reason", json!(reason));
-        let state = LockdownState { revision: now.lockdown.revision + 1, on, since: moment.wall, by, reason };
-        let next = Situation { lockdown: state.clone(), ..now.clone() };
-        Ok(Edit { next, note, changes: vec![StateChange::SetLockdown(state)], of })
+        let state = LockdownState {
+            revision: now.lockdown.revision + 1,
+            on,
+            since: moment.wall,
+            by,
+            reason,
+        };
+        let next = Situation {
+            lockdown: state.clone(),
+            ..now.clone()
+        };
+        Ok(Edit {
+            next,
+            note,
+            changes: vec![StateChange::SetLockdown(state)],
+            of,
+        })
     })
     .await
 }
@@ -101,7 +144,12 @@ pub(super) async fn drill(governance: &Governance, permit: &Permit) -> Result<Ou
     let note = note(permit, "lockdown_drill");
     let make = |now: &Situation, _moment: Moment| {
         let note = note.with("probe_denied", json!(denied));
-        Ok::<_, ToolError>(Edit { next: now.clone(), note, changes: Vec::new(), of: Some(permit.outcome_of()) })
+        Ok::<_, ToolError>(Edit {
+            next: now.clone(),
+            note,
+            changes: Vec::new(),
+            of: Some(permit.outcome_of()),
+        })
     };
     governance.gate().change(make).await.map_err(refused)?;
     let turned_away = governance.gate().enter(&before, || ()).is_err();
@@ -135,7 +183,9 @@ async fn probe(decision_point: &DecisionPoint, permit: &Permit) -> crate::policy
         action_id: request.action_id,
         principal,
         action: ActionType::ToolCall,
-        resource: Resource { name: Arc::from("list_services") },
+        resource: Resource {
+            name: Arc::from("list_services"),
+        },
         arguments: Arguments(Map::new()),
         stated: Arc::new(Stated::default()),
         purpose: Purpose::Question,

@@ -41,7 +41,12 @@ impl Governance {
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
-        Self { decision_point, reader, facts, data_dir }
+        Self {
+            decision_point,
+            reader,
+            facts,
+            data_dir,
+        }
     }
 
     fn gate(&self) -> &Gate {
@@ -100,7 +105,11 @@ impl ToolBackend for Governance {
 /// Who makes a change: the caller behind the agent, if there is one.
 fn actor(permit: &Permit) -> String {
     let principal = &permit.request().principal;
-    principal.acted_by.as_ref().unwrap_or(&principal.agent_id).to_string()
+    principal
+        .acted_by
+        .as_ref()
+        .unwrap_or(&principal.agent_id)
+        .to_string()
 }
 
 /// The note of a change that this call makes.
@@ -120,7 +129,9 @@ fn count(permit: &Permit, name: &str) -> Option<u64> {
 
 /// The mode of this name, if the bundle has it.
 fn known_mode(bundle: &Bundle, name: &str) -> Result<ModeName, ToolError> {
-    let known = ModeName::parse(name).ok().filter(|mode| bundle.modes.contains_key(mode));
+    let known = ModeName::parse(name)
+        .ok()
+        .filter(|mode| bundle.modes.contains_key(mode));
     known.ok_or_else(|| {
         let mut names: Vec<&str> = bundle.modes.keys().map(ModeName::as_str).collect();
         // The default mode first, then as people think of them: from calm to urgent is not in the names.
@@ -134,8 +145,18 @@ fn known_mode(bundle: &Bundle, name: &str) -> Result<ModeName, ToolError> {
     })
 }
 
-fn mendable(fault: Fault, error: &'static str, message: impl Into<String>, hint: impl Into<String>) -> ToolError {
-    ToolError::Mendable { fault, error, message: message.into(), hint: hint.into() }
+fn mendable(
+    fault: Fault,
+    error: &'static str,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> ToolError {
+    ToolError::Mendable {
+        fault,
+        error,
+        message: message.into(),
+        hint: hint.into(),
+    }
 }
 
 /// The error of a change that was refused as `E`, or could not be written.

@@ -31,10 +31,25 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
         Some(path) => policy_admin::read(path).map_err(|fault| fault.to_string())?,
         None => policy_admin::embedded(),
     };
-    let content = json!(sources.iter().map(|source| json!({ "name": source.name(), "text": source.text() })).collect::<Vec<_>>());
-    let render = |findings: Vec<Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let content = json!(
+        sources
+            .iter()
+            .map(|source| json!({ "name": source.name(), "text": source.text() }))
+            .collect::<Vec<_>>()
+    );
+    let render = |findings: Vec<Finding>| {
+        findings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     let loaded = policy::check(&sources, tools, now).map_err(render)?;
-    Ok(Loaded { bundle: Arc::new(loaded.bundle), findings: loaded.findings, content: content.to_string() })
+    Ok(Loaded {
+        bundle: Arc::new(loaded.bundle),
+        findings: loaded.findings,
+        content: content.to_string(),
+    })
 }
 
 /// Puts the bundle in force as the next version, unless it is the live one already.
@@ -43,8 +58,14 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
 ///
 /// # Errors
 /// When the change cannot be written; the live version stays then.
-pub async fn activate(gate: &Gate, loaded: &Loaded, compiler: &Compiler) -> Result<bool, AuditError> {
-    let change = gate.change(|now, moment| edit(now, moment, loaded, compiler)).await;
+pub async fn activate(
+    gate: &Gate,
+    loaded: &Loaded,
+    compiler: &Compiler,
+) -> Result<bool, AuditError> {
+    let change = gate
+        .change(|now, moment| edit(now, moment, loaded, compiler))
+        .await;
     match change {
         Ok(_) => Ok(true),
         Err(ChangeError::Refused(())) => Ok(false),
@@ -53,13 +74,19 @@ pub async fn activate(gate: &Gate, loaded: &Loaded, compiler: &Compiler) -> Resu
 }
 
 fn edit(now: &Situation, moment: Moment, loaded: &Loaded, compiler: &Compiler) -> Result<Edit, ()> {
-    let live = Release { version: now.engine.version(), digest: now.engine.bundle().digest };
+    let live = Release {
+        version: now.engine.version(),
+        digest: now.engine.bundle().digest,
+    };
     let (release, is_new) = Release::after(Some(&live), &loaded.bundle);
     if !is_new {
         return Err(());
     }
     let engine = compiler.engine(&loaded.bundle, release.version);
-    let mut next = Situation { engine: Arc::new(engine), ..now.clone() };
+    let mut next = Situation {
+        engine: Arc::new(engine),
+        ..now.clone()
+    };
     let mut changes = vec![release.activate(&loaded.bundle.name, loaded.content.clone())];
     if let Some(state) = homeless(&now.mode_state(moment), &loaded.bundle, moment.wall) {
         next = next.with_mode(state.clone(), moment);
@@ -70,7 +97,12 @@ fn edit(now: &Situation, moment: Moment, loaded: &Loaded, compiler: &Compiler) -
         .with("parent", json!(live.version))
         .with("digest", json!(release.digest))
         .with("mode", json!(next.modes.mode));
-    Ok(Edit { next, note, changes, of: None })
+    Ok(Edit {
+        next,
+        note,
+        changes,
+        of: None,
+    })
 }
 
 /// The state of the mode under a bundle that lacks the mode or its base: back to the default mode.
@@ -80,7 +112,13 @@ pub fn homeless(state: &ModeState, bundle: &Bundle, now: Timestamp) -> Option<Mo
     if known(&state.mode) && known(&state.base_mode) {
         return None;
     }
-    let default = ModeState { base_mode: bundle.default_mode.clone(), ..state.clone() };
+    let default = ModeState {
+        base_mode: bundle.default_mode.clone(),
+        ..state.clone()
+    };
     let reason = format!("the policy has no mode {}", state.mode);
-    Some(ModeState { reason, ..modes::fall_back(&default, now) })
+    Some(ModeState {
+        reason,
+        ..modes::fall_back(&default, now)
+    })
 }

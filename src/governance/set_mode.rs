@@ -12,7 +12,9 @@ use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::status::tools_where;
-use super::{Governance, actor, changed, count, known_mode, mendable, note, refused, schemas, text};
+use super::{
+    Governance, actor, changed, count, known_mode, mendable, note, refused, schemas, text,
+};
 
 /// The fewest characters of a reason.
 const REASON_LENGTH: usize = 10;
@@ -46,8 +48,14 @@ pub(super) async fn run(governance: &Governance, permit: &Permit) -> Result<Outp
         let bundle = now.engine.bundle();
         let mode = known_mode(bundle, asked)?;
         let terms = terms(bundle, &mode);
-        let order = SwitchOrder { mode, by: actor(permit), reason: reason.clone(), duration };
-        let state = modes::switch(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
+        let order = SwitchOrder {
+            mode,
+            by: actor(permit),
+            reason: reason.clone(),
+            duration,
+        };
+        let state =
+            modes::switch(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
         Ok(edit(permit, "mode_change", now, state, moment))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
@@ -68,19 +76,30 @@ pub(super) async fn run(governance: &Governance, permit: &Permit) -> Result<Outp
 /// The reason to record, and a warning where local mode let a missing one pass.
 fn reason(given: Option<&str>) -> Result<(String, Option<&'static str>), ToolError> {
     match given {
-        Some(reason) if reason.trim().chars().count() >= REASON_LENGTH => Ok((reason.to_owned(), None)),
+        Some(reason) if reason.trim().chars().count() >= REASON_LENGTH => {
+            Ok((reason.to_owned(), None))
+        }
         Some(_) => Err(mendable(
             Fault::Range,
             "reason",
             format!("reason: at least {REASON_LENGTH} characters"),
             "say what happened and what the mode is for",
         )),
-        None => Ok(("not given".to_owned(), Some("no reason was given: the record says `not given`"))),
+        None => Ok((
+            "not given".to_owned(),
+            Some("no reason was given: the record says `not given`"),
+        )),
     }
 }
 
 /// The edit that puts this state in force.
-pub(super) fn edit(permit: &Permit, operation: &'static str, now: &Situation, state: ModeState, moment: Moment) -> Edit {
+pub(super) fn edit(
+    permit: &Permit,
+    operation: &'static str,
+    now: &Situation,
+    state: ModeState,
+    moment: Moment,
+) -> Edit {
     let note = note(permit, operation)
         .with("mode", json!(state.mode))
         .with("from", json!(now.mode(moment)))
@@ -89,20 +108,31 @@ pub(super) fn edit(permit: &Permit, operation: &'static str, now: &Situation, st
         .with("expires_at", json!(state.expires_at))
         .with("incident_scope", json!(state.incident_scope));
     let of = Some(permit.outcome_of());
-    Edit { next: now.with_mode(state.clone(), moment), note, changes: vec![StateChange::SetMode(state)], of }
+    Edit {
+        next: now.with_mode(state.clone(), moment),
+        note,
+        changes: vec![StateChange::SetMode(state)],
+        of,
+    }
 }
 
 /// What the bundle says of the mode.
 pub(super) fn terms(bundle: &Bundle, mode: &crate::domain::ModeName) -> Terms {
     let max_duration = bundle.modes.get(mode).and_then(|rules| rules.max_duration);
-    Terms { default_mode: bundle.default_mode.clone(), max_duration }
+    Terms {
+        default_mode: bundle.default_mode.clone(),
+        max_duration,
+    }
 }
 
 /// A refusal of the mode as an answer to the caller.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 pub(super) fn range(refusal: ModeRefusal) -> ToolError {
     let (fault, hint) = match &refusal {
-        ModeRefusal::TooLong { max, .. } => (Fault::Range, format!("ask for at most {max} seconds, or change max_duration in the policy")),
+        ModeRefusal::TooLong { max, .. } => (
+            Fault::Range,
+            format!("ask for at most {max} seconds, or change max_duration in the policy"),
+        ),
         ModeRefusal::NoGrant => (Fault::Value, "start one with grant-temporary".to_owned()),
     };
     mendable(fault, "mode", refusal.to_string(), hint)

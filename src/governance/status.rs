@@ -30,12 +30,18 @@ impl Facts {
     /// Why the newest policy files are not the live policy.
     #[must_use]
     pub fn policy_fault(&self) -> Option<String> {
-        self.policy_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.policy_fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Notes whether the newest policy files are the live policy; says whether that is news.
     pub fn note_policy_fault(&self, fault: Option<String>) -> bool {
-        let mut known = self.policy_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .policy_fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let news = *known != fault;
         *known = fault;
         news
@@ -92,13 +98,25 @@ pub(super) fn policy_status(governance: &Governance) -> Output {
 }
 
 /// The catalogued tools of which the mode's lists say so.
-pub(super) fn tools_where(engine: &Engine, mode: &ModeName, says: impl Fn(Standing) -> bool) -> Vec<Arc<str>> {
+pub(super) fn tools_where(
+    engine: &Engine,
+    mode: &ModeName,
+    says: impl Fn(Standing) -> bool,
+) -> Vec<Arc<str>> {
     let fits = |tool: &&ToolFacts| engine.standing(mode, &tool.name).is_some_and(&says);
-    engine.tools().filter(fits).map(|tool| Arc::clone(&tool.name)).collect()
+    engine
+        .tools()
+        .filter(fits)
+        .map(|tool| Arc::clone(&tool.name))
+        .collect()
 }
 
 fn unhealthy(services: &BTreeMap<String, Health>) -> Vec<&str> {
-    services.iter().filter(|(_, health)| **health != Health::Healthy).map(|(service, _)| service.as_str()).collect()
+    services
+        .iter()
+        .filter(|(_, health)| **health != Health::Healthy)
+        .map(|(service, _)| service.as_str())
+        .collect()
 }
 
 fn warnings(governance: &Governance, situation: &Situation) -> Vec<String> {
@@ -107,19 +125,32 @@ fn warnings(governance: &Governance, situation: &Situation) -> Vec<String> {
         warnings.push("default_decision is allow: what no rule names may run".to_owned());
     }
     if governance.facts.auth == "local" {
-        warnings.push("auth is local: every process of this machine's user can act as operator over REST".to_owned());
+        warnings.push(
+            "auth is local: every process of this machine's user can act as operator over REST"
+                .to_owned(),
+        );
     }
     if let Some(fault) = governance.facts.policy_fault() {
-        warnings.push(format!("the newest policy files do not load, version {} stays: {fault}", situation.engine.version()));
+        warnings.push(format!(
+            "the newest policy files do not load, version {} stays: {fault}",
+            situation.engine.version()
+        ));
     }
     warnings
 }
 
 /// A few lines for people.
-fn summary(situation: &Situation, state: &crate::domain::ModeState, remaining: Option<u64>, allowed: &[Arc<str>]) -> String {
+fn summary(
+    situation: &Situation,
+    state: &crate::domain::ModeState,
+    remaining: Option<u64>,
+    allowed: &[Arc<str>],
+) -> String {
     let bundle = situation.engine.bundle();
     let rules = bundle.modes.get(&state.mode);
-    let end = remaining.map_or_else(String::new, |seconds| format!(", {seconds} s left, then {}", state.base_mode));
+    let end = remaining.map_or_else(String::new, |seconds| {
+        format!(", {seconds} s left, then {}", state.base_mode)
+    });
     let mut lines = vec![format!("mode {}{end}", state.mode)];
     if let Some(rules) = rules.filter(|rules| !rules.description.is_empty()) {
         lines.push(rules.description.clone());
@@ -128,9 +159,17 @@ fn summary(situation: &Situation, state: &crate::domain::ModeState, remaining: O
         lines.push(format!("allowed by the mode: {}", allowed.join(", ")));
     }
     if situation.lockdown.on {
-        lines.push(format!("LOCKDOWN since {}: {}", situation.lockdown.since, situation.lockdown.reason));
+        lines.push(format!(
+            "LOCKDOWN since {}: {}",
+            situation.lockdown.since, situation.lockdown.reason
+        ));
     }
-    lines.push(format!("policy `{}`, version {}, {} policies", bundle.name, situation.engine.version(), bundle.policies.len()));
+    lines.push(format!(
+        "policy `{}`, version {}, {} policies",
+        bundle.name,
+        situation.engine.version(),
+        bundle.policies.len()
+    ));
     lines.join("\n")
 }
 
@@ -146,7 +185,9 @@ pub(super) async fn list_tools(governance: &Governance, permit: &Permit) -> Outp
             action_id: request.action_id,
             principal: request.principal.clone(),
             action: request.action.clone(),
-            resource: Resource { name: Arc::clone(&facts.name) },
+            resource: Resource {
+                name: Arc::clone(&facts.name),
+            },
             arguments: Arguments(Map::new()),
             stated: Arc::clone(&request.stated),
             purpose: Purpose::Question,

@@ -28,12 +28,21 @@ impl LocalAuthenticator {
 
     fn identity(&self, id: &AgentId, roles: Roles, authentication: Authentication) -> Identity {
         let may_act_for_others = *id == self.operator;
-        Identity { id: id.clone(), roles, authentication, may_act_for_others }
+        Identity {
+            id: id.clone(),
+            roles,
+            authentication,
+            may_act_for_others,
+        }
     }
 }
 
 impl Authenticator for LocalAuthenticator {
-    fn authenticate(&self, door: Door, credentials: Credentials) -> Result<Identity, Unauthenticated> {
+    fn authenticate(
+        &self,
+        door: Door,
+        credentials: Credentials,
+    ) -> Result<Identity, Unauthenticated> {
         match (door, credentials) {
             (Door::Internal, Credentials::Internal) => {
                 Ok(self.identity(&self.gateway, Roles::ALL, Authentication::Internal))
@@ -42,9 +51,11 @@ impl Authenticator for LocalAuthenticator {
             (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => {
                 Ok(self.identity(&self.operator, Roles::ALL, Authentication::Local))
             }
-            (Door::Mcp | Door::Stdio, _) => {
-                Ok(self.identity(&self.agent, Roles::of(&[Role::Agent]), Authentication::Local))
-            }
+            (Door::Mcp | Door::Stdio, _) => Ok(self.identity(
+                &self.agent,
+                Roles::of(&[Role::Agent]),
+                Authentication::Local,
+            )),
         }
     }
 }
@@ -56,11 +67,18 @@ mod tests {
     #[test]
     fn a_model_gets_no_role_that_a_person_has() {
         let local = LocalAuthenticator::new().expect("reserved ids are ids");
-        let model = local.authenticate(Door::Mcp, Credentials::None).expect("local");
-        let person = local.authenticate(Door::Rest, Credentials::None).expect("local");
+        let model = local
+            .authenticate(Door::Mcp, Credentials::None)
+            .expect("local");
+        let person = local
+            .authenticate(Door::Rest, Credentials::None)
+            .expect("local");
         assert_eq!(model.roles, Roles::of(&[Role::Agent]));
         assert!(!model.may_act_for_others);
         assert!(person.roles.has(Role::Operator));
-        assert_eq!(local.authenticate(Door::Internal, Credentials::None), Err(Unauthenticated));
+        assert_eq!(
+            local.authenticate(Door::Internal, Credentials::None),
+            Err(Unauthenticated)
+        );
     }
 }

@@ -40,5 +40,9 @@ pub trait Authenticator: Send + Sync {
     ///
     /// # Errors
     /// When the credentials are not accepted.
-    fn authenticate(&self, door: Door, credentials: Credentials) -> Result<Identity, Unauthenticated>;
+    fn authenticate(
+        &self,
+        door: Door,
+        credentials: Credentials,
+    ) -> Result<Identity, Unauthenticated>;
 }

@@ -17,7 +17,9 @@ impl HealthBook {
     /// The book as it was stored.
     #[must_use]
     pub fn new(services: BTreeMap<String, Health>) -> Self {
-        Self { services: RwLock::new(Arc::new(services)) }
+        Self {
+            services: RwLock::new(Arc::new(services)),
+        }
     }
 
     /// What is known now.
@@ -30,8 +32,14 @@ impl HealthBook {
 impl Listener for HealthBook {
     fn recorded(&self, _record: &AuditRecord, changes: &[StateChange]) {
         for change in changes {
-            if let StateChange::ObserveHealth { service, health, .. } = change {
-                let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
+            if let StateChange::ObserveHealth {
+                service, health, ..
+            } = change
+            {
+                let mut services = self
+                    .services
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
                 if services.get(service) != Some(health) {
                     Arc::make_mut(&mut services).insert(service.clone(), *health);
                 }

@@ -7,4 +7,7 @@ mod health; // what services looked like last
 mod transition; // switch, grant, extend, revoke, scope
 
 pub use health::HealthBook;
-pub use transition::{ModeRefusal, SwitchOrder, Terms, clear_scope, extend, fall_back, grant, revoke, set_scope, switch};
+pub use transition::{
+    ModeRefusal, SwitchOrder, Terms, clear_scope, extend, fall_back, grant, revoke, set_scope,
+    switch,
+};

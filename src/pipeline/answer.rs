@@ -56,7 +56,10 @@ impl Answer {
     }
 
     pub(super) const fn refused(decision: Decision) -> Self {
-        Self { decision, body: Body::Refused }
+        Self {
+            decision,
+            body: Body::Refused,
+        }
     }
 }
 
@@ -98,10 +101,16 @@ pub enum Unanswered {
 
 impl Unanswered {
     pub(super) fn audit(ask: &Ask, fault: &AuditError) -> Self {
-        Self::Unavailable { action_id: ask.action_id, why: fault.to_string() }
+        Self::Unavailable {
+            action_id: ask.action_id,
+            why: fault.to_string(),
+        }
     }
 
     pub(super) fn withheld(decision: &Decision, fault: &AuditError) -> Self {
-        Self::Withheld { action_id: decision.request().action_id, why: fault.to_string() }
+        Self::Withheld {
+            action_id: decision.request().action_id,
+            why: fault.to_string(),
+        }
     }
 }

@@ -24,20 +24,29 @@ impl Pipeline {
     ///
     /// # Errors
     /// When a change was acknowledged since the decision: nothing has started then.
-    pub(super) async fn dispatch(&self, permit: Permit) -> Result<Result<Output, ToolError>, Stale> {
+    pub(super) async fn dispatch(
+        &self,
+        permit: Permit,
+    ) -> Result<Result<Output, ToolError>, Stale> {
         let Some(backend) = self.catalog.backend(permit.tool()) else {
             return Ok(Err(failed("the tool left the catalogue before it started")));
         };
         let decision = permit.decision().clone();
         let gate = self.decision_point.gate();
-        let managed = gate.situation().engine.tool(permit.tool()).is_some_and(|tool| tool.owner == Owner::Gateway);
+        let managed = gate
+            .situation()
+            .engine
+            .tool(permit.tool())
+            .is_some_and(|tool| tool.owner == Owner::Gateway);
         let mut work = backend.call(permit);
         if managed {
             // The gateway's own tools change the situation themselves, one at a time, and check it again there.
             gate.enter(&decision, || ())?;
             return Ok(finish(work).await);
         }
-        let first = poll_fn(|cx| Poll::Ready(gate.enter(&decision, || poll_guarded(&mut work, cx)))).await?;
+        let first =
+            poll_fn(|cx| Poll::Ready(gate.enter(&decision, || poll_guarded(&mut work, cx))))
+                .await?;
         Ok(match first {
             Poll::Ready(result) => result,
             Poll::Pending => finish(work).await,
@@ -48,8 +57,15 @@ impl Pipeline {
 /// Polls the work to its end, which is the deadline at the latest.
 async fn finish(mut work: Work<'_>) -> Result<Output, ToolError> {
     let work = poll_fn(|cx| poll_guarded(&mut work, cx));
-    let late = || failed(format!("no answer within {} seconds: it may still have taken effect", DEADLINE.as_secs()));
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()))
+    let late = || {
+        failed(format!(
+            "no answer within {} seconds: it may still have taken effect",
+            DEADLINE.as_secs()
+        ))
+    };
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
 /// Polls once; a panic of the tool is a failure of the call and of nothing else.
@@ -61,5 +77,9 @@ fn poll_guarded(work: &mut Work<'_>, cx: &mut Context<'_>) -> Poll<Result<Output
 }
 
 fn failed(message: impl Into<String>) -> ToolError {
-    ToolError::Failed { message: message.into(), detail: Value::Null, changes: Vec::new() }
+    ToolError::Failed {
+        message: message.into(),
+        detail: Value::Null,
+        changes: Vec::new(),
+    }
 }

@@ -42,7 +42,12 @@ fn size(value: &Value) -> usize {
         Value::Number(_) => 12,
         Value::String(text) => text.len() + 2,
         Value::Array(items) => items.iter().map(|item| size(item) + 1).sum::<usize>() + 2,
-        Value::Object(map) => map.iter().map(|(key, item)| key.len() + 4 + size(item)).sum::<usize>() + 2,
+        Value::Object(map) => {
+            map.iter()
+                .map(|(key, item)| key.len() + 4 + size(item))
+                .sum::<usize>()
+                + 2
+        }
     }
 }
 

@@ -13,13 +13,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::audit::{AuditError, Caller, Outcome, OutcomeOf, OutcomeStatus, Recorded, Recorder};
+use crate::audit::{AuditError, Outcome, OutcomeOf, OutcomeStatus, Recorded, Recorder};
 use crate::decision_point::{Ask, DecisionPoint, Stale};
 use crate::domain::Clock;
 use crate::identity::Authenticator;
-use crate::policy::{Decision, Effect};
 use crate::registry::Registry;
 use crate::tools::{Catalog, Output, Permit, ToolError};
+
+// What doors need of the rooms below: where a call came from, and what was decided.
+pub use crate::audit::{Caller, Door, Source};
+pub use crate::policy::{Code, Decision, Effect};
 
 pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
@@ -59,8 +62,22 @@ impl Pipeline {
     /// The road through these rooms.
     #[must_use]
     pub fn new(stations: Stations) -> Self {
-        let Stations { authenticator, registry, decision_point, catalog, recorder, clock } = stations;
-        Self { authenticator, registry, decision_point, catalog, recorder, clock }
+        let Stations {
+            authenticator,
+            registry,
+            decision_point,
+            catalog,
+            recorder,
+            clock,
+        } = stations;
+        Self {
+            authenticator,
+            registry,
+            decision_point,
+            catalog,
+            recorder,
+            clock,
+        }
     }
 
     /// Takes a call down the road.
@@ -75,7 +92,11 @@ impl Pipeline {
         let shadow = call.shadow;
         let ask = self.normalize(call, &identity)?;
         for _ in 0..DECISIONS {
-            let decision = self.decision_point.decide(&ask, &caller).await.map_err(|fault| Unanswered::audit(&ask, &fault))?;
+            let decision = self
+                .decision_point
+                .decide(&ask, &caller)
+                .await
+                .map_err(|fault| Unanswered::audit(&ask, &fault))?;
             if shadow {
                 return Ok(self.shadow(&ask, decision.get().clone()));
             }
@@ -84,7 +105,9 @@ impl Pipeline {
             }
             tracing::debug!(action_id = %ask.action_id, "decided again");
         }
-        Err(Unanswered::Unsettled { action_id: ask.action_id })
+        Err(Unanswered::Unsettled {
+            action_id: ask.action_id,
+        })
     }
 
     /// From a recorded decision to an answer: a refusal at once, or the work and its outcome.
@@ -104,8 +127,15 @@ impl Pipeline {
         let took = self.clock.monotonic().saturating_sub(begun);
         let written = match work {
             Err(Stale) => {
-                let outcome = failure(OutcomeStatus::Cancelled, took, "the situation changed before it started");
-                self.recorder.outcome(of, outcome, Vec::new()).await.map(|_| Err(Stale))
+                let outcome = failure(
+                    OutcomeStatus::Cancelled,
+                    took,
+                    "the situation changed before it started",
+                );
+                self.recorder
+                    .outcome(of, outcome, Vec::new())
+                    .await
+                    .map(|_| Err(Stale))
             }
             Ok(Ok(output)) => self.keep(of, output, took).await.map(Ok),
             Ok(Err(error)) => self.keep_failure(of, error, took).await?.map(Ok),
@@ -118,13 +148,26 @@ impl Pipeline {
     }
 
     /// Puts on record what a tool gave back; only then it may leave.
-    async fn keep(&self, of: OutcomeOf, output: Output, took: Duration) -> Result<Body, AuditError> {
-        let Output { result, changes, note, recorded } = output;
+    async fn keep(
+        &self,
+        of: OutcomeOf,
+        output: Output,
+        took: Duration,
+    ) -> Result<Body, AuditError> {
+        let Output {
+            result,
+            changes,
+            note,
+            recorded,
+        } = output;
         let screened = filter::screen(result);
         if let Some(note) = note {
             self.recorder.change(note, changes, Some(of)).await?;
         } else if !recorded {
-            let outcome = Outcome { result: Some(screened.value()), ..outcome(OutcomeStatus::Ok, took) };
+            let outcome = Outcome {
+                result: Some(screened.value()),
+                ..outcome(OutcomeStatus::Ok, took)
+            };
             self.recorder.outcome(of, outcome, changes).await?;
         }
         Ok(Body::Done(screened.into_value()))
@@ -139,16 +182,40 @@ impl Pipeline {
     ) -> Result<Result<Body, AuditError>, Unanswered> {
         let failed = failure(OutcomeStatus::Failed, took, &error.to_string());
         let (body, changes) = match error {
-            ToolError::Unavailable(why) => return Err(Unanswered::Unavailable { action_id: of.action_id(), why }),
-            ToolError::Failed { message, detail, changes } => {
+            ToolError::Unavailable(why) => {
+                return Err(Unanswered::Unavailable {
+                    action_id: of.action_id(),
+                    why,
+                });
+            }
+            ToolError::Failed {
+                message,
+                detail,
+                changes,
+            } => {
                 let detail = filter::screen(detail).into_value();
                 (Body::Failed { message, detail }, changes)
             }
-            ToolError::Mendable { fault, error, message, hint } => {
-                (Body::Mendable { fault, error, message, hint }, Vec::new())
-            }
+            ToolError::Mendable {
+                fault,
+                error,
+                message,
+                hint,
+            } => (
+                Body::Mendable {
+                    fault,
+                    error,
+                    message,
+                    hint,
+                },
+                Vec::new(),
+            ),
         };
-        Ok(self.recorder.outcome(of, failed, changes).await.map(|_| body))
+        Ok(self
+            .recorder
+            .outcome(of, failed, changes)
+            .await
+            .map(|_| body))
     }
 
     /// What a run would do: the decision it would get, and the plan of the tool.
@@ -157,7 +224,9 @@ impl Pipeline {
         let plan = self
             .catalog
             .backend(&ask.resource.name)
-            .and_then(|backend| backend.plan(&ask.resource.name, &request.arguments, request.context.now));
+            .and_then(|backend| {
+                backend.plan(&ask.resource.name, &request.arguments, request.context.now)
+            });
         Answer::new(decision, Body::Shadow { plan })
     }
 
@@ -187,9 +256,18 @@ impl Pipeline {
 }
 
 fn outcome(status: OutcomeStatus, duration: Duration) -> Outcome<'static> {
-    Outcome { status, duration, result: None, findings: Vec::new(), error: None }
+    Outcome {
+        status,
+        duration,
+        result: None,
+        findings: Vec::new(),
+        error: None,
+    }
 }
 
 fn failure(status: OutcomeStatus, duration: Duration, why: &str) -> Outcome<'static> {
-    Outcome { error: Some(why.to_owned()), ..outcome(status, duration) }
+    Outcome {
+        error: Some(why.to_owned()),
+        ..outcome(status, duration)
+    }
 }

@@ -14,15 +14,24 @@ impl Pipeline {
     /// # Errors
     /// When the caller names an agent for whom it may not act.
     pub(super) fn normalize(&self, call: Call, identity: &Identity) -> Result<Ask, Unanswered> {
-        let principal = self.registry.resolve(identity, call.agent_id).map_err(Unanswered::NotForThem)?;
+        let principal = self
+            .registry
+            .resolve(identity, call.agent_id)
+            .map_err(Unanswered::NotForThem)?;
         Ok(Ask {
             action_id: self.recorder.next_action_id(),
             principal,
             action: call.action,
-            resource: Resource { name: Arc::from(call.tool) },
+            resource: Resource {
+                name: Arc::from(call.tool),
+            },
             arguments: Arguments(call.arguments),
             stated: Arc::new(Stated(call.stated)),
-            purpose: if call.shadow { Purpose::Question } else { Purpose::Run },
+            purpose: if call.shadow {
+                Purpose::Question
+            } else {
+                Purpose::Run
+            },
             correlation_id: call.correlation_id,
         })
     }

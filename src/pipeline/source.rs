@@ -15,13 +15,22 @@ use super::{Body, Call, Pipeline};
 pub struct RoadValues(pub Weak<Pipeline>);
 
 impl ValueSource for RoadValues {
-    fn ask<'a>(&'a self, tool: &'a str) -> Pin<Box<dyn Future<Output = Option<Vec<String>>> + Send + 'a>> {
+    fn ask<'a>(
+        &'a self,
+        tool: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<Vec<String>>> + Send + 'a>> {
         Box::pin(async move {
             let pipeline = self.0.upgrade()?;
-            let call = Call { credentials: Credentials::Internal, ..Call::tool(Caller::at(Door::Internal), tool, Map::new()) };
+            let call = Call {
+                credentials: Credentials::Internal,
+                ..Call::tool(Caller::at(Door::Internal), tool, Map::new())
+            };
             match pipeline.handle(call).await.ok()?.body {
                 Body::Done(result) => listed(&result),
-                Body::Failed { .. } | Body::Mendable { .. } | Body::Refused | Body::Shadow { .. } => None,
+                Body::Failed { .. }
+                | Body::Mendable { .. }
+                | Body::Refused
+                | Body::Shadow { .. } => None,
             }
         })
     }
@@ -50,8 +59,14 @@ mod tests {
     #[test]
     fn values_are_read_from_the_first_array_or_not_at_all() {
         let services = json!({"services": [{"name": "cache", "health": "healthy"}, {"name": "database"}], "count": 2});
-        assert_eq!(listed(&services), Some(vec!["cache".to_owned(), "database".to_owned()]));
-        assert_eq!(listed(&json!(["a", "b"])), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            listed(&services),
+            Some(vec!["cache".to_owned(), "database".to_owned()])
+        );
+        assert_eq!(
+            listed(&json!(["a", "b"])),
+            Some(vec!["a".to_owned(), "b".to_owned()])
+        );
         assert_eq!(listed(&json!({"services": [{"health": "healthy"}]})), None);
         assert_eq!(listed(&json!({"count": 2})), None);
     }

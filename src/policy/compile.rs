@@ -149,7 +149,8 @@ impl Ordered {
                 continue;
             };
             let mask = Mask::of_rule(&rule.condition, modes);
-            let plain = entry.kind != EntryKind::Require && compiled.leaves.is_empty();
+            let requires = entry.kind != EntryKind::Deny && !rule.require.is_empty();
+            let plain = !requires && compiled.leaves.is_empty();
             let head = Head {
                 mask,
                 rank,
@@ -421,14 +422,14 @@ fn section(
     rule: usize,
     name: &str,
     place: &Place,
-    content: &str,
+    digest: Digest,
 ) -> Arc<Determinant> {
     Arc::new(Determinant {
         policy: PolicyId::parse(section).expect("a policy id"),
         rule,
         name: Some(name.into()),
         at: at(place),
-        digest: Digest::of(format!("{section}\n{content}").as_bytes()),
+        digest,
         severity: Severity::Medium,
     })
 }
@@ -442,20 +443,17 @@ fn hours(bundle: &Bundle) -> Vec<Hours> {
             .iter()
             .map(|e| e.pattern.as_str())
             .collect();
-        let name = names.join(",");
-        let content = format!("{name}\n{:024b}\n{}", window.hours, window.timezone);
-        (name, content)
+        (names.join(","), window.hours, window.timezone.clone())
     };
-    let mut windows: Vec<_> = bundle
-        .time_restrictions
-        .iter()
-        .map(|w| (describe(w), w))
-        .collect();
-    windows.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let compile = |(index, ((name, content), window)): (usize, ((String, String), &HourWindow))| {
+    let mut windows: Vec<&HourWindow> = bundle.time_restrictions.iter().collect();
+    windows.sort_by_cached_key(|window| describe(window));
+    let compile = |(index, window): (usize, &HourWindow)| {
+        let (name, hours, zone) = describe(window);
+        let digest =
+            Digest::of(format!("time_restrictions\n{name}\n{hours:024b}\n{zone}").as_bytes());
         Hours::new(
             window,
-            section("time_restrictions", index, &name, &window.at, &content),
+            section("time_restrictions", index, &name, &window.at, digest),
         )
     };
     windows.into_iter().enumerate().map(compile).collect()
@@ -463,27 +461,18 @@ fn hours(bundle: &Bundle) -> Vec<Hours> {
 
 /// The resource policies, in an order that doesn't depend on the order of files.
 fn resources(bundle: &Bundle) -> Vec<CompiledResource> {
-    let describe = |policy: &ResourcePolicy| {
-        format!(
-            "{}\n{:?}\n{:?}\n{:?}",
-            policy.resources,
-            policy.allowed_operations,
-            policy.blocked_operations,
-            policy.require_approval
-        )
-    };
-    let mut policies: Vec<_> = bundle
-        .resource_policies
-        .iter()
-        .map(|p| (describe(p), p))
-        .collect();
-    policies.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let compile = |(index, (content, policy)): (usize, (String, &ResourcePolicy))| {
+    let mut policies: Vec<&ResourcePolicy> = bundle.resource_policies.iter().collect();
+    policies.sort_by_cached_key(|policy| (policy.resources.as_str().to_owned(), policy.digest()));
+    let compile = |(index, policy): (usize, &ResourcePolicy)| {
         let name = policy.resources.as_str();
-        CompiledResource::new(
-            policy,
-            section("resource_policies", index, name, &policy.at, &content),
-        )
+        let determinant = section(
+            "resource_policies",
+            index,
+            name,
+            &policy.at,
+            policy.digest(),
+        );
+        CompiledResource::new(policy, determinant)
     };
     policies.into_iter().enumerate().map(compile).collect()
 }

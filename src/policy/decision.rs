@@ -346,28 +346,3 @@ impl Decision {
         self.modifies
     }
 }
-
-#[cfg(test)]
-impl Decision {
-    /// A decision that no engine made, for tests of what comes after it.
-    pub(crate) fn made_up(request: ActionRequest, effect: Effect, modifies: bool) -> Self {
-        Self {
-            request: Arc::new(request),
-            effect,
-            code: if effect == Effect::Allow {
-                Code::RuleAllow
-            } else {
-                Code::RuleDeny
-            },
-            reason: Text::Static("Access decided by a test"),
-            determined_by: None,
-            policy_version: 7,
-            bundle_digest: Digest::of(b"bundle"),
-            warnings: Vec::new(),
-            problems: Vec::new(),
-            remedy: None,
-            retry_after_seconds: None,
-            modifies,
-        }
-    }
-}

@@ -95,13 +95,19 @@ impl Engine {
     pub fn effect_by_name(&self, request: &ActionRequest) -> Effect {
         let mut evaluation = Evaluation::new(self, request, Silent);
         evaluation.with_arguments = false;
-        evaluation.run().map_or(Effect::Deny, |answer| answer.effect)
+        evaluation
+            .run()
+            .map_or(Effect::Deny, |answer| answer.effect)
     }
 
     /// The denial that stands where the rules themselves broke: a bug must not allow.
     #[must_use]
     pub fn refuse(&self, request: &Arc<ActionRequest>) -> Decision {
-        self.decision(request, Err(super::verdict::broken()), &super::evaluation::Used::default())
+        self.decision(
+            request,
+            Err(super::verdict::broken()),
+            super::evaluation::Used::default(),
+        )
     }
 
     /// The arguments as they will be sent on: defaults of constraints and schema filled in where one is missing.

@@ -35,11 +35,11 @@ mod schema; // a tool's own input schema
 pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
-pub use import::{call_problems, parse_rules};
-pub use load::{Loaded, MAX_RULES, load};
 pub use explain::{
     Applies, Explanation, Fact, RuleName, RuleTrace, ShadowTrace, StageOutcome, StageTrace,
 };
+pub use import::{call_problems, parse_rules};
+pub use load::{Loaded, MAX_RULES, load};
 pub use rule::{
     Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
     Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,

@@ -43,7 +43,12 @@ fn by_override(code: Code) -> String {
 /// Where the rules broke; no code is closer than that nothing allowed it.
 pub(super) fn broken() -> Box<Denial> {
     let reason = "No decision could be made: internal error";
-    denial(Code::DefaultDeny, reason, RemedyKind::Operator, "the log names the cause under the action id")
+    denial(
+        Code::DefaultDeny,
+        reason,
+        RemedyKind::Operator,
+        "the log names the cause under the action id",
+    )
 }
 
 pub(super) fn lockdown() -> Box<Denial> {

@@ -18,7 +18,10 @@ impl Compiler {
     #[must_use]
     pub fn new(tools: Vec<ToolFacts>, folders: &[&Path]) -> Self {
         let folders = folders.iter().flat_map(|folder| guard(folder)).collect();
-        Self { tools: tools.into(), folders }
+        Self {
+            tools: tools.into(),
+            folders,
+        }
     }
 
     /// The tools.
@@ -40,6 +43,18 @@ impl Compiler {
 fn guard(folder: &Path) -> Vec<Pattern> {
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let text = absolute.to_string_lossy();
-    let escaped: String = text.chars().flat_map(|c| if "*?[]{}\\".contains(c) { vec!['\\', c] } else { vec![c] }).collect();
-    [escaped.clone(), format!("{escaped}/*")].iter().filter_map(|pattern| Pattern::parse(pattern).ok()).collect()
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| {
+            if "*?[]{}\\".contains(c) {
+                vec!['\\', c]
+            } else {
+                vec![c]
+            }
+        })
+        .collect();
+    [escaped.clone(), format!("{escaped}/*")]
+        .iter()
+        .filter_map(|pattern| Pattern::parse(pattern).ok())
+        .collect()
 }

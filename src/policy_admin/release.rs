@@ -20,8 +20,20 @@ impl Release {
     pub fn after(latest: Option<&Self>, bundle: &Bundle) -> (Self, bool) {
         match latest {
             Some(latest) if latest.digest == bundle.digest => (latest.clone(), false),
-            Some(latest) => (Self { version: latest.version + 1, digest: bundle.digest }, true),
-            None => (Self { version: 1, digest: bundle.digest }, true),
+            Some(latest) => (
+                Self {
+                    version: latest.version + 1,
+                    digest: bundle.digest,
+                },
+                true,
+            ),
+            None => (
+                Self {
+                    version: 1,
+                    digest: bundle.digest,
+                },
+                true,
+            ),
         }
     }
 

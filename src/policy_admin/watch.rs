@@ -28,8 +28,17 @@ pub type Watch = Debouncer<notify::RecommendedWatcher, RecommendedCache>;
 /// # Errors
 /// When the system cannot watch the folder.
 pub fn watch(path: &Path, changed: mpsc::Sender<()>) -> Result<Watch, WatchError> {
-    let fault = |source| WatchError { path: path.to_owned(), source };
-    let folder = if path.is_dir() { path } else { path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")) };
+    let fault = |source| WatchError {
+        path: path.to_owned(),
+        source,
+    };
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+    };
     let tell = move |events: DebounceEventResult| {
         let touched = events.is_ok_and(|events| events.iter().any(|event| !event.kind.is_access()));
         if touched {
@@ -38,6 +47,8 @@ pub fn watch(path: &Path, changed: mpsc::Sender<()>) -> Result<Watch, WatchError
         }
     };
     let mut debouncer = new_debouncer(STILL, None, tell).map_err(fault)?;
-    debouncer.watch(folder, RecursiveMode::NonRecursive).map_err(fault)?;
+    debouncer
+        .watch(folder, RecursiveMode::NonRecursive)
+        .map_err(fault)?;
     Ok(debouncer)
 }

@@ -35,18 +35,29 @@ impl Registry {
     ///
     /// # Errors
     /// When the caller may not act for the agent, or nobody may.
-    pub fn resolve(&self, identity: &Identity, named: Option<AgentId>) -> Result<Principal, RegistryRefusal> {
+    pub fn resolve(
+        &self,
+        identity: &Identity,
+        named: Option<AgentId>,
+    ) -> Result<Principal, RegistryRefusal> {
         let agent_id = named.unwrap_or_else(|| identity.id.clone());
         let acts_for_another = agent_id != identity.id;
         if acts_for_another {
             if !identity.may_act_for_others {
-                return Err(RegistryRefusal::NotForOthers { caller: identity.id.clone(), agent: agent_id });
+                return Err(RegistryRefusal::NotForOthers {
+                    caller: identity.id.clone(),
+                    agent: agent_id,
+                });
             }
             if agent_id.is_reserved() && agent_id.as_str() != "local" {
                 return Err(RegistryRefusal::Reserved(agent_id));
             }
         }
-        let trust = if agent_id.is_reserved() { TrustLevel::Admin } else { TrustLevel::Low };
+        let trust = if agent_id.is_reserved() {
+            TrustLevel::Admin
+        } else {
+            TrustLevel::Low
+        };
         Ok(Principal {
             agent_id,
             trust,
@@ -75,9 +86,14 @@ mod tests {
     #[test]
     fn an_agent_that_nobody_vouched_for_has_low_trust_and_the_callers_roles() {
         let named = AgentId::parse("etl-1").expect("an id");
-        let principal = Registry::default().resolve(&caller(Door::Rest), Some(named)).expect("an operator may");
+        let principal = Registry::default()
+            .resolve(&caller(Door::Rest), Some(named))
+            .expect("an operator may");
         assert_eq!(principal.trust, TrustLevel::Low);
-        assert_eq!(principal.acted_by.expect("acted for").as_str(), "local-operator");
+        assert_eq!(
+            principal.acted_by.expect("acted for").as_str(),
+            "local-operator"
+        );
     }
 
     #[test]

@@ -6,13 +6,15 @@ mod owner; // one process a directory
 mod sqlite; // tables and statements
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::audit::Trail;
+use crate::audit::{Trail, TrailReader};
 use crate::domain::Secret;
 
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
-pub use sqlite::{Reader, States};
+use sqlite::Reader;
+pub use sqlite::States;
 
 /// The file of the store in its data directory.
 const DATABASE: &str = "policyguard.db";
@@ -41,13 +43,13 @@ pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
 ///
 /// # Errors
 /// When there is no store, or it or its key cannot be read.
-pub fn open_reader(data_dir: &Path) -> Result<Reader, StoreError> {
+pub fn open_reader(data_dir: &Path) -> Result<Arc<dyn TrailReader>, StoreError> {
     let database = data_dir.join(DATABASE);
     if !database.exists() {
         return Err(StoreError::Absent(database));
     }
     let key = key::load(&key::path(data_dir))?;
-    Reader::open(&database, &key)
+    Ok(Arc::new(Reader::open(&database, &key)?))
 }
 
 /// Opens a store of its own in a new directory, which goes away with it.
@@ -90,8 +92,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn reader(&self) -> Result<Reader, StoreError> {
-        Reader::open(&self.database, &self.key)
+    pub fn reader(&self) -> Result<Arc<dyn TrailReader>, StoreError> {
+        Ok(Arc::new(Reader::open(&self.database, &self.key)?))
     }
 
     /// What is stored of modes, lockdown, cloud, health and releases.

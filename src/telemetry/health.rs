@@ -22,14 +22,27 @@ pub struct Health {
 
 impl Health {
     /// Adds a check; it must answer at once.
-    pub fn watch(&self, name: &'static str, probe: impl Fn() -> Option<String> + Send + Sync + 'static) {
-        self.probes.lock().unwrap_or_else(PoisonError::into_inner).push((name, Box::new(probe)));
+    pub fn watch(
+        &self,
+        name: &'static str,
+        probe: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) {
+        self.probes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((name, Box::new(probe)));
     }
 
     /// Asks every check.
     #[must_use]
     pub fn checks(&self) -> Vec<Check> {
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        probes.iter().map(|(name, probe)| Check { name, fault: probe() }).collect()
+        probes
+            .iter()
+            .map(|(name, probe)| Check {
+                name,
+                fault: probe(),
+            })
+            .collect()
     }
 }

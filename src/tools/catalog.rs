@@ -35,13 +35,19 @@ impl Catalog {
             for definition in backend.definitions() {
                 let name = Arc::clone(&definition.facts.name);
                 check_run_name(&name).map_err(|_| CatalogError::Name(name.to_string()))?;
-                if backends.insert(Arc::clone(&name), Arc::clone(backend)).is_some() {
+                if backends
+                    .insert(Arc::clone(&name), Arc::clone(backend))
+                    .is_some()
+                {
                     return Err(CatalogError::Twice(name.to_string()));
                 }
                 definitions.push(definition);
             }
         }
-        Ok(Self { definitions, backends })
+        Ok(Self {
+            definitions,
+            backends,
+        })
     }
 
     /// The tools, in the order in which the backends offer them.
@@ -53,7 +59,10 @@ impl Catalog {
     /// The tools as the rules see them.
     #[must_use]
     pub fn facts(&self) -> Vec<ToolFacts> {
-        self.definitions.iter().map(|definition| definition.facts.clone()).collect()
+        self.definitions
+            .iter()
+            .map(|definition| definition.facts.clone())
+            .collect()
     }
 
     /// Who answers the tool of this exact name.

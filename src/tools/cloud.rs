@@ -46,14 +46,24 @@ impl CloudBackend {
     /// # Errors
     /// When what was stored is not a cloud.
     pub fn new(stored: Option<Value>) -> Result<Self, serde_json::Error> {
-        let stored = stored.map(serde_json::from_value).transpose()?.unwrap_or_default();
-        Ok(Self { stored: Mutex::new(stored) })
+        let stored = stored
+            .map(serde_json::from_value)
+            .transpose()?
+            .unwrap_or_default();
+        Ok(Self {
+            stored: Mutex::new(stored),
+        })
     }
 
     /// What services look like now, for the very first start.
     #[must_use]
     pub fn health(&self) -> Vec<(String, crate::domain::Health)> {
-        self.lock().state.services().iter().map(|service| (service.name.clone(), service.health)).collect()
+        self.lock()
+            .state
+            .services()
+            .iter()
+            .map(|service| (service.name.clone(), service.health))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Stored> {
@@ -78,7 +88,12 @@ impl CloudBackend {
         let report = cloud::apply(&stored.state, &operation, &actor(permit), now);
         let changes = stored.take(&report, permit, now);
         match report.error {
-            None => Ok(Output { result: report.result, changes, recorded: false, note: None }),
+            None => Ok(Output {
+                result: report.result,
+                changes,
+                recorded: false,
+                note: None,
+            }),
             Some(message) => Err(failed(message, report.result, changes)),
         }
     }
@@ -87,14 +102,29 @@ impl CloudBackend {
         let text = |name| permit.arguments().get(name).and_then(Value::as_str);
         let now = permit.request().context.now;
         let mut stored = self.lock();
-        let report = cloud::simulate_incident(&stored.state, text("service").unwrap_or_default(), text("status"), &actor(permit), now)
-            .map_err(|fault| match fault {
-                ScenarioError::Service { .. } => mendable("service", fault.to_string(), "list_services names them"),
-                ScenarioError::Status(_) => mendable("status", fault.to_string(), "leave it out for critical"),
-            })?;
+        let report = cloud::simulate_incident(
+            &stored.state,
+            text("service").unwrap_or_default(),
+            text("status"),
+            &actor(permit),
+            now,
+        )
+        .map_err(|fault| match fault {
+            ScenarioError::Service { .. } => {
+                mendable("service", fault.to_string(), "list_services names them")
+            }
+            ScenarioError::Status(_) => {
+                mendable("status", fault.to_string(), "leave it out for critical")
+            }
+        })?;
         let changes = stored.take(&report, permit, now);
         let note = note(permit, "simulate_incident", &report.result);
-        Ok(Output { result: report.result, changes, recorded: false, note: Some(note) })
+        Ok(Output {
+            result: report.result,
+            changes,
+            recorded: false,
+            note: Some(note),
+        })
     }
 
     fn reset(&self, permit: &Permit) -> Output {
@@ -105,13 +135,23 @@ impl CloudBackend {
         let mut changes = vec![stored.put()];
         let services = stored.state.services().iter();
         changes.extend(services.map(|service| observe(&service.name, service.health, now)));
-        let result = json!({ "success": true, "message": "the simulated cloud is as on its first day" });
+        let result =
+            json!({ "success": true, "message": "the simulated cloud is as on its first day" });
         let note = note(permit, "cloud_reset", &result);
-        Output { result, changes, recorded: false, note: Some(note) }
+        Output {
+            result,
+            changes,
+            recorded: false,
+            note: Some(note),
+        }
     }
 
     fn history(&self, permit: &Permit) -> Value {
-        let limit = permit.arguments().get("limit").and_then(Value::as_u64).unwrap_or(50);
+        let limit = permit
+            .arguments()
+            .get("limit")
+            .and_then(Value::as_u64)
+            .unwrap_or(50);
         let stored = self.lock();
         let limit = usize::try_from(limit).unwrap_or(HISTORY);
         let newest: Vec<&Event> = stored.history.iter().rev().take(limit).collect();
@@ -122,7 +162,9 @@ impl CloudBackend {
 impl Stored {
     /// Takes what an operation reported: the next state, the history, and what must be stored with the record.
     fn take(&mut self, report: &Report, permit: &Permit, now: Timestamp) -> Vec<StateChange> {
-        let mut entry = report.entry().map_or_else(|| read_entry(permit, now), |entry| members(json!(entry)));
+        let mut entry = report
+            .entry()
+            .map_or_else(|| read_entry(permit, now), |entry| members(json!(entry)));
         entry.insert("decision".to_owned(), json!(permit.decision().code()));
         entry.insert("result".to_owned(), report.result.clone());
         if self.history.len() >= HISTORY {
@@ -137,13 +179,21 @@ impl Stored {
         if report.next.is_some() || report.error.is_some() {
             changes.push(self.put());
         }
-        changes.extend(report.observed.iter().map(|(service, health)| observe(service, *health, now)));
+        changes.extend(
+            report
+                .observed
+                .iter()
+                .map(|(service, health)| observe(service, *health, now)),
+        );
         changes
     }
 
     fn put(&mut self) -> StateChange {
         self.revision += 1;
-        StateChange::PutCloud { revision: self.revision, state: json!(self) }
+        StateChange::PutCloud {
+            revision: self.revision,
+            state: json!(self),
+        }
     }
 }
 
@@ -160,16 +210,27 @@ fn read_entry(permit: &Permit, now: Timestamp) -> Map<String, Value> {
 }
 
 fn members(value: Value) -> Map<String, Value> {
-    if let Value::Object(map) = value { map } else { Map::new() }
+    if let Value::Object(map) = value {
+        map
+    } else {
+        Map::new()
+    }
 }
 
 fn actor(permit: &Permit) -> Actor {
     let request = permit.request();
-    Actor { agent_id: request.principal.agent_id.clone(), action_id: request.action_id }
+    Actor {
+        agent_id: request.principal.agent_id.clone(),
+        action_id: request.action_id,
+    }
 }
 
 fn observe(service: &str, health: crate::domain::Health, at: Timestamp) -> StateChange {
-    StateChange::ObserveHealth { service: service.to_owned(), health, at }
+    StateChange::ObserveHealth {
+        service: service.to_owned(),
+        health,
+        at,
+    }
 }
 
 fn note(permit: &Permit, operation: &'static str, result: &Value) -> ChangeNote {
@@ -179,23 +240,33 @@ fn note(permit: &Permit, operation: &'static str, result: &Value) -> ChangeNote 
     for (name, value) in &permit.arguments().0 {
         note = note.with(name, value.clone());
     }
-    note.with("message", result.get("message").cloned().unwrap_or_default())
+    note.with(
+        "message",
+        result.get("message").cloned().unwrap_or_default(),
+    )
 }
 
 fn failed(message: String, detail: Value, changes: Vec<StateChange>) -> ToolError {
-    ToolError::Failed { message, detail, changes }
+    ToolError::Failed {
+        message,
+        detail,
+        changes,
+    }
 }
 
 fn mendable(error: &'static str, message: String, hint: &str) -> ToolError {
-    ToolError::Mendable { fault: Fault::Value, error, message, hint: hint.to_owned() }
+    ToolError::Mendable {
+        fault: Fault::Value,
+        error,
+        message,
+        hint: hint.to_owned(),
+    }
 }
 
 impl ToolBackend for CloudBackend {
     fn definitions(&self) -> Vec<ToolDefinition> {
         let operator = Roles::of(&[Role::Operator]);
-        let schema = |properties: Value, required: &[&str]| {
-            json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-        };
+        let schema = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
         let incident = schema(
             json!({
                 "service": { "type": "string", "maxLength": 128, "description": "The service that breaks" },
@@ -207,7 +278,10 @@ impl ToolBackend for CloudBackend {
             json!({ "limit": { "type": "integer", "minimum": 1, "maximum": HISTORY, "default": 50, "description": "How many, newest first" } }),
             &[],
         );
-        let offered = cloud::definitions().into_iter().map(|tool| ToolDefinition { facts: tool.facts, description: tool.description });
+        let offered = cloud::definitions().into_iter().map(|tool| ToolDefinition {
+            facts: tool.facts,
+            description: tool.description,
+        });
         let managed = [
             ToolDefinition::gateway("get_infrastructure_status", ToolClass::Read, "Shows services, fleet size and the last ten actions of the simulated cloud.", schema(json!({}), &[])).safe(),
             ToolDefinition::gateway("get_execution_history", ToolClass::Read, "Lists the calls that ran on the simulated cloud, newest first, each with the code of its decision and its result.", limit).safe(),

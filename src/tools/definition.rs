@@ -18,7 +18,12 @@ pub struct ToolDefinition {
 impl ToolDefinition {
     /// A tool of the gateway itself that any caller may use.
     #[must_use]
-    pub fn gateway(name: &str, class: ToolClass, description: &'static str, input_schema: Value) -> Self {
+    pub fn gateway(
+        name: &str,
+        class: ToolClass,
+        description: &'static str,
+        input_schema: Value,
+    ) -> Self {
         let facts = ToolFacts {
             name: Arc::from(name),
             server: Arc::from("gateway"),

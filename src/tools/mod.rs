@@ -49,13 +49,23 @@ impl Output {
     /// An answer that changes nothing the gateway stores.
     #[must_use]
     pub const fn of(result: Value) -> Self {
-        Self { result, changes: Vec::new(), note: None, recorded: false }
+        Self {
+            result,
+            changes: Vec::new(),
+            note: None,
+            recorded: false,
+        }
     }
 
     /// The answer of a management call whose change record is written.
     #[must_use]
     pub const fn changed(result: Value) -> Self {
-        Self { result, changes: Vec::new(), note: None, recorded: true }
+        Self {
+            result,
+            changes: Vec::new(),
+            note: None,
+            recorded: true,
+        }
     }
 }
 

@@ -18,8 +18,14 @@ impl Permit {
     ///
     /// # Errors
     /// Gives the decision back when it does not allow, or when it answers a question instead of a run.
-    #[expect(clippy::result_large_err, reason = "a refusal is an answer: the decision goes on to the caller")]
-    pub fn issue(decision: Recorded<Decision>, caller: &Caller) -> Result<Self, Recorded<Decision>> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refusal is an answer: the decision goes on to the caller"
+    )]
+    pub fn issue(
+        decision: Recorded<Decision>,
+        caller: &Caller,
+    ) -> Result<Self, Recorded<Decision>> {
         let allows = decision.get().effect() == Effect::Allow;
         let is_run = decision.get().request().purpose == Purpose::Run;
         if allows && is_run {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
+
+use super::rest::Service;
 
 /// How long calls may take to end once the server stops (`spec/operations.md`).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -50,7 +51,10 @@ impl Doors {
     pub async fn open(host: &str, port: u16, socket: Option<&Path>) -> Result<Self, ServeError> {
         let tcp = TcpListener::bind((host, port))
             .await
-            .map_err(|source| ServeError::Address { address: format!("{host}:{port}"), source })?;
+            .map_err(|source| ServeError::Address {
+                address: format!("{host}:{port}"),
+                source,
+            })?;
         let socket = socket.map(open_socket).transpose()?;
         Ok(Self { tcp, socket })
     }
@@ -66,7 +70,10 @@ impl Doors {
 
 fn open_socket(path: &Path) -> Result<(UnixListener, PathBuf), ServeError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let fault = |source| ServeError::Socket { path: path.to_owned(), source };
+    let fault = |source| ServeError::Socket {
+        path: path.to_owned(),
+        source,
+    };
     // What is left of an owner that was killed; the lock of the directory says that none lives.
     match std::fs::remove_file(path) {
         Ok(()) => {}
@@ -82,7 +89,12 @@ fn open_socket(path: &Path) -> Result<(UnixListener, PathBuf), ServeError> {
 ///
 /// # Errors
 /// When a door breaks.
-pub async fn serve(doors: Doors, public: Router, local: Router, stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve(
+    doors: Doors,
+    public: Service,
+    local: Service,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     let late = {
         let stop = stop.clone();
         async move {
@@ -99,17 +111,28 @@ pub async fn serve(doors: Doors, public: Router, local: Router, stop: Cancellati
     }
 }
 
-async fn serve_both(doors: Doors, public: Router, local: Router, stop: CancellationToken) -> Result<(), ServeError> {
+async fn serve_both(
+    doors: Doors,
+    public: Service,
+    local: Service,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     let Doors { tcp, socket } = doors;
     // Without this an answer may wait for the acknowledgement of the one before.
     let tcp = tcp.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = public.into_make_service_with_connect_info::<SocketAddr>();
+    let service = public.0.into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(tcp, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let through_socket = async move {
-        let Some((listener, path)) = socket else { return Ok(()) };
-        let served = axum::serve(listener, local).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let Some((listener, path)) = socket else {
+            return Ok(());
+        };
+        let served = axum::serve(listener, local.0)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await;
         drop(std::fs::remove_file(path));
         served
     };
-    tokio::try_join!(async move { http.await }, through_socket).map(|_| ()).map_err(ServeError::Broken)
+    tokio::try_join!(async move { http.await }, through_socket)
+        .map(|_| ())
+        .map_err(ServeError::Broken)
 }

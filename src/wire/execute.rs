@@ -73,14 +73,25 @@ impl ExecuteRequest {
             Some("SHADOW") => ExecutionMode::Shadow,
             Some(_) => return Err(ExecuteFault::Mode(mode.unwrap_or_default())),
         };
-        Ok(Self { tool_name, arguments, context, agent_id, execution_mode, correlation_id, reason })
+        Ok(Self {
+            tool_name,
+            arguments,
+            context,
+            agent_id,
+            execution_mode,
+            correlation_id,
+            reason,
+        })
     }
 }
 
 /// Members whose subject does not exist yet: refused by name, so that nobody relies on what is ignored.
 fn later(fields: &mut Fields) {
     for name in ["approval_id", "override_id", "wait_seconds", "async"] {
-        if fields.any(name).is_some_and(|value| value != false && value != 0) {
+        if fields
+            .any(name)
+            .is_some_and(|value| value != false && value != 0)
+        {
             fields.problem("value", name, "not supported yet: leave it out");
         }
     }
@@ -93,25 +104,39 @@ mod tests {
     use super::*;
 
     fn read(body: Value) -> Result<ExecuteRequest, ExecuteFault> {
-        let Value::Object(members) = body else { panic!("an object") };
+        let Value::Object(members) = body else {
+            panic!("an object")
+        };
         ExecuteRequest::from_members(members)
     }
 
     #[test]
     fn every_problem_is_listed_with_its_place() {
-        let fault = read(json!({"arguments": [], "agent_id": "a b", "bogus": 1})).expect_err("faults");
-        let ExecuteFault::Fields(problems) = fault else { panic!("fields") };
-        let places: Vec<_> = problems.iter().map(|problem| (problem.kind, problem.loc.join("."))).collect();
+        let fault =
+            read(json!({"arguments": [], "agent_id": "a b", "bogus": 1})).expect_err("faults");
+        let ExecuteFault::Fields(problems) = fault else {
+            panic!("fields")
+        };
+        let places: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.kind, problem.loc.join(".")))
+            .collect();
         let place = |kind, name: &str| (kind, format!("body.{name}"));
         assert_eq!(
             places,
-            [place("missing", "tool_name"), place("type", "arguments"), place("value", "agent_id"), place("unknown", "bogus")]
+            [
+                place("missing", "tool_name"),
+                place("type", "arguments"),
+                place("value", "agent_id"),
+                place("unknown", "bogus")
+            ]
         );
     }
 
     #[test]
     fn a_text_as_context_becomes_a_note_and_the_mode_ignores_case() {
-        let request = read(json!({"tool_name": "t", "context": "hi", "execution_mode": "shadow"})).expect("fits");
+        let request = read(json!({"tool_name": "t", "context": "hi", "execution_mode": "shadow"}))
+            .expect("fits");
         assert_eq!(request.context.get("note"), Some(&json!("hi")));
         assert_eq!(request.execution_mode, ExecutionMode::Shadow);
         assert_eq!(

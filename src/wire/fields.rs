@@ -19,7 +19,11 @@ impl FieldProblem {
     /// A problem of the member of the body, the query or the like.
     #[must_use]
     pub fn new(kind: &'static str, place: &str, member: &str, msg: impl Into<String>) -> Self {
-        Self { kind, loc: vec![place.to_owned(), member.to_owned()], msg: msg.into() }
+        Self {
+            kind,
+            loc: vec![place.to_owned(), member.to_owned()],
+            msg: msg.into(),
+        }
     }
 }
 
@@ -35,13 +39,20 @@ impl Fields {
     /// Starts with the members of the body, the query or the like.
     #[must_use]
     pub const fn new(place: &'static str, members: Map<String, Value>) -> Self {
-        Self { place, members, known: Vec::new(), problems: Vec::new() }
+        Self {
+            place,
+            members,
+            known: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// A member of any type; JSON `null` counts as absent.
     pub fn any(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
-        self.members.shift_remove(name).filter(|value| !value.is_null())
+        self.members
+            .shift_remove(name)
+            .filter(|value| !value.is_null())
     }
 
     /// A text.
@@ -60,7 +71,11 @@ impl Fields {
         }
         match self.text(name) {
             Some(text) => text,
-            None if self.problems.iter().any(|problem| problem.loc.last().is_some_and(|last| last == name)) => {
+            None if self
+                .problems
+                .iter()
+                .any(|problem| problem.loc.last().is_some_and(|last| last == name)) =>
+            {
                 String::new()
             }
             None => {
@@ -96,18 +111,23 @@ impl Fields {
     /// A boolean.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         let value = self.any(name)?;
-        value.as_bool().or_else(|| self.wrong_type(name, "true or false", &value))
+        value
+            .as_bool()
+            .or_else(|| self.wrong_type(name, "true or false", &value))
     }
 
     /// An integer that is not negative.
     pub fn count(&mut self, name: &'static str) -> Option<u64> {
         let value = self.any(name)?;
-        value.as_u64().or_else(|| self.wrong_type(name, "a whole number of 0 or more", &value))
+        value
+            .as_u64()
+            .or_else(|| self.wrong_type(name, "a whole number of 0 or more", &value))
     }
 
     /// Notes a problem of a member.
     pub fn problem(&mut self, kind: &'static str, name: &str, msg: &str) {
-        self.problems.push(FieldProblem::new(kind, self.place, name, msg));
+        self.problems
+            .push(FieldProblem::new(kind, self.place, name, msg));
     }
 
     /// Ends the reading.
@@ -118,9 +138,17 @@ impl Fields {
         let unknown: Vec<String> = self.members.keys().cloned().collect();
         for name in unknown {
             let known = self.known.join(", ");
-            self.problem("unknown", &name, &format!("no such field; known are {known}"));
+            self.problem(
+                "unknown",
+                &name,
+                &format!("no such field; known are {known}"),
+            );
         }
-        if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(self.problems)
+        }
     }
 
     fn wrong_type<T>(&mut self, name: &'static str, wanted: &str, got: &Value) -> Option<T> {

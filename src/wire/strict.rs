@@ -27,12 +27,18 @@ pub enum StrictError {
 /// # Errors
 /// When the bytes are not UTF-8, not JSON, hold a key twice, nest or count too much, or are not one object.
 pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|fault| StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes).map_err(|fault| {
+        StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))
+    })?;
     let unreadable = |fault: serde_json::Error| StrictError::Unreadable(fault.to_string());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut left = MAX_NODES;
-    let value = Node { depth: 1, left: &mut left }.deserialize(&mut deserializer).map_err(unreadable)?;
+    let value = Node {
+        depth: 1,
+        left: &mut left,
+    }
+    .deserialize(&mut deserializer)
+    .map_err(unreadable)?;
     deserializer.end().map_err(unreadable)?;
     match value {
         Value::Object(map) => Ok(map),
@@ -52,7 +58,10 @@ struct Node<'a> {
 
 impl Node<'_> {
     fn inner(&mut self) -> Node<'_> {
-        Node { depth: self.depth + 1, left: self.left }
+        Node {
+            depth: self.depth + 1,
+            left: self.left,
+        }
     }
 
     fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
@@ -99,7 +108,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -124,7 +135,10 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut map = Map::new();
         while let Some(key) = members.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key `{}` stands twice", key.escape_debug())));
+                return Err(A::Error::custom(format_args!(
+                    "the key `{}` stands twice",
+                    key.escape_debug()
+                )));
             }
             let value = members.next_value_seed(self.inner())?;
             map.insert(key, value);
@@ -139,8 +153,12 @@ mod tests {
 
     #[test]
     fn an_object_is_read_as_it_is() {
-        let map = read_object(br#" {"a": [1, -2, 2.5, "x", null, {"b": true}]} "#).expect("an object");
-        assert_eq!(Value::Object(map), serde_json::json!({"a": [1, -2, 2.5, "x", null, {"b": true}]}));
+        let map =
+            read_object(br#" {"a": [1, -2, 2.5, "x", null, {"b": true}]} "#).expect("an object");
+        assert_eq!(
+            Value::Object(map),
+            serde_json::json!({"a": [1, -2, 2.5, "x", null, {"b": true}]})
+        );
     }
 
     #[test]
@@ -165,7 +183,13 @@ mod tests {
 
     #[test]
     fn depth_and_nodes_are_bounded_while_parsing() {
-        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        let nested = |depth: usize| {
+            format!(
+                "{{\"a\":{}{}}}",
+                "[".repeat(depth - 1),
+                "]".repeat(depth - 1)
+            )
+        };
         assert!(read_object(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(read_object(nested(MAX_DEPTH + 1).as_bytes()).is_err());
         let wide = |count: usize| format!("{{\"a\":[{}]}}", vec!["0"; count].join(","));

@@ -1,18 +1,28 @@
-//! All integration tests, as modules of one binary, so that they link once.
-
+//! One binary for all integration tests: each module looks at the house from outside.
 #![expect(
+    missing_docs,
     clippy::unwrap_used,
-    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
-mod architecture;
-mod docs;
-mod gate;
-mod policy_files;
-mod proofs;
-mod rest;
-mod seed;
-mod source;
-mod support;
+mod architecture; // floors, homes, sizes
+mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
+mod docs; // what documents say of tests and each other
+mod gate; // races of changes against calls
+mod naive; // the order of decisions, written plainly
+mod patterns; // hostile patterns, names and hours
+mod policy_files; // what authors write and read
+mod proofs; // what must not compile
+mod properties; // what must hold for random policies and requests
+mod rest; // the execution API
+mod seed; // input → expected from the systems before
+mod source; // the source tree as text
+mod support; // values and gateways to test with

@@ -33,8 +33,8 @@ pub(super) fn run(desk: &Desk, args: &TestArgs, format: Format) -> Result<Exit, 
         suites.extend(policy_admin::suites(path).map_err(|fault| CliError::Config(fault.to_string()))?);
     }
     if suites.is_empty() {
-        let names: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
-        return Err(CliError::Config(format!("no test suite in `{}`; a suite is called NAME.test.yaml", names.join("`, `"))));
+        let listed: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+        return Err(CliError::Config(format!("no test suite in `{}`; a suite is called NAME.test.yaml", listed.join("`, `"))));
     }
     let reports = suites.iter().map(|path| run_suite(desk, path)).collect::<Result<Vec<_>, _>>()?;
     let failed: usize = reports.iter().map(SuiteReport::failed).sum();

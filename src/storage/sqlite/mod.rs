@@ -20,7 +20,7 @@ use super::key::random_hex;
 use crate::audit::{Redactor, Trail};
 use crate::domain::Secret;
 
-pub use reader::Reader;
+pub(super) use reader::Reader;
 pub use state::States;
 
 /// How long a connection waits for another one's lock.

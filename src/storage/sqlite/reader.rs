@@ -22,7 +22,7 @@ const KEPT: usize = 4;
 const CHUNK: u32 = 2_000;
 
 /// Reads the trail of a database.
-pub struct Reader {
+pub(in crate::storage) struct Reader {
     database: PathBuf,
     /// Connections that nobody uses just now.
     idle: Mutex<Vec<Connection>>,
@@ -67,7 +67,12 @@ impl Reader {
 }
 
 impl TrailReader for Reader {
-    fn query(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page, QueryError> {
+    fn query(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, QueryError> {
         let before = cursor
             .map(|cursor| self.cursors.read(cursor, filter))
             .transpose()?;
@@ -86,7 +91,7 @@ impl TrailReader for Reader {
             Ok(Page {
                 records: std::mem::take(&mut found.records),
                 total: found.total,
-                next,
+                next_cursor: next,
             })
         })
     }
@@ -125,12 +130,12 @@ impl TrailReader for Reader {
         })
     }
 
-    fn range(&self, from: u64, limit: u32) -> Result<Vec<AuditRecord>, QueryError> {
+    fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError> {
         self.with(|connection| {
             records(
                 connection,
                 "SELECT text FROM records WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2",
-                &[from.cast_signed(), i64::from(limit)],
+                &[from.cast_signed(), count(limit)],
             )
         })
     }
@@ -147,7 +152,7 @@ impl TrailReader for Reader {
         })
     }
 
-    fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError> {
+    fn verify_with(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError> {
         let mut verifier = Verifier::new(self.actions.clone());
         // What is written meanwhile is verified next time.
         let head = self.head()?;
@@ -165,6 +170,11 @@ impl TrailReader for Reader {
         }
         Ok(report)
     }
+}
+
+/// A limit as SQLite counts.
+pub(super) fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn records(

@@ -6,6 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::super::error::StoreError;
 use super::audit::{load_head, parse};
+use super::reader::count;
 use crate::audit::{AuditRecord, Filter, kind_code, status_code};
 
 /// What a search found.
@@ -42,22 +43,16 @@ impl<'a> Search<'a> {
             filter.status.map(|status| Value::from(status_code(status))),
         );
         search.and("at >=", instant(filter.since));
-        search.and("at <=", instant(filter.until));
-        if !filter.kinds.is_empty() {
-            let codes: Vec<String> = filter
-                .kinds
-                .iter()
-                .map(|&kind| kind_code(kind).to_string())
-                .collect();
-            search.condition.push_str(" AND kind IN (");
-            search.condition.push_str(&codes.join(","));
-            search.condition.push(')');
-        }
+        search.and("at <", instant(filter.until));
+        search.and(
+            "kind =",
+            filter.kind.map(|kind| Value::from(kind_code(kind))),
+        );
         search
     }
 
     /// The page behind the record `before`, newest first.
-    pub(super) fn page(&self, before: Option<u64>, limit: u32) -> Result<Found, StoreError> {
+    pub(super) fn page(&self, before: Option<u64>, limit: usize) -> Result<Found, StoreError> {
         match &self.filter.text {
             Some(text) => self.page_with_text(text, before, limit),
             None => self.page_by_index(before, limit),
@@ -72,7 +67,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn page_by_index(&self, before: Option<u64>, limit: u32) -> Result<Found, StoreError> {
+    fn page_by_index(&self, before: Option<u64>, limit: usize) -> Result<Found, StoreError> {
         let total = self.total()?;
         let mut values = self.values.clone();
         let mut condition = self.condition.clone();
@@ -87,7 +82,7 @@ impl<'a> Search<'a> {
              ORDER BY rowid DESC",
             index.clause(),
             index.order(),
-            u64::from(limit) + 1,
+            count(limit.saturating_add(1)),
         );
         let mut statement = self.connection.prepare(&sql)?;
         let texts =
@@ -95,7 +90,6 @@ impl<'a> Search<'a> {
         let mut records = texts
             .map(|text| parse(&text?))
             .collect::<Result<Vec<_>, _>>()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = records.len() > limit;
         records.truncate(limit);
         Ok(Found {
@@ -139,7 +133,7 @@ impl<'a> Search<'a> {
         &self,
         text: &str,
         before: Option<u64>,
-        limit: u32,
+        limit: usize,
     ) -> Result<Found, StoreError> {
         let wanted = Wanted::new(text);
         let sql = format!(
@@ -148,7 +142,6 @@ impl<'a> Search<'a> {
         );
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(&self.values))?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut found = Found {
             records: Vec::new(),
             total: 0,

@@ -5,8 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use crate::pipeline::{Answer, Body, Unanswered};
-use crate::policy::{Code, Decision, Effect};
+use crate::pipeline::{Answer, Body, Code, Decision, Effect, Unanswered};
 use crate::tools::Fault;
 use crate::wire::{FieldProblem, Problem, ProblemCode};
 
@@ -26,7 +25,9 @@ pub(super) fn problem(problem: &Problem) -> Response {
     let media = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, media);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }
@@ -39,8 +40,15 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
     };
     match body {
         Body::Done(result) => Json(result).into_response(),
-        Body::Failed { message, .. } => problem(&Problem::new(ProblemCode::Internal, message).action(decision.request().action_id)),
-        Body::Mendable { fault, message, hint, error } => {
+        Body::Failed { message, .. } => problem(
+            &Problem::new(ProblemCode::Internal, message).action(decision.request().action_id),
+        ),
+        Body::Mendable {
+            fault,
+            message,
+            hint,
+            error,
+        } => {
             let code = match fault {
                 Fault::Value => ProblemCode::InvalidValue,
                 Fault::Range if style.execution_api => ProblemCode::InvalidFields,
@@ -53,10 +61,17 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
             } else {
                 Value::String(message)
             };
-            problem(&Problem::new(code, detail).hint(hint).action(decision.request().action_id))
+            problem(
+                &Problem::new(code, detail)
+                    .hint(hint)
+                    .action(decision.request().action_id),
+            )
         }
         Body::Refused => problem(&refusal(&decision, style)),
-        Body::Shadow { .. } => problem(&Problem::new(ProblemCode::Internal, "a management call has no dry run")),
+        Body::Shadow { .. } => problem(&Problem::new(
+            ProblemCode::Internal,
+            "a management call has no dry run",
+        )),
     }
 }
 
@@ -69,9 +84,14 @@ fn refusal(decision: &Decision, style: Style) -> Problem {
             FieldProblem::new("value", "body", member, msg)
         });
         return if style.execution_api {
-            Problem::new(ProblemCode::InvalidFields, json!(problems.collect::<Vec<_>>())).action(action_id)
+            Problem::new(
+                ProblemCode::InvalidFields,
+                json!(problems.collect::<Vec<_>>()),
+            )
+            .action(action_id)
         } else {
-            Problem::new(ProblemCode::InvalidValue, decision.problems().join("; ")).action(action_id)
+            Problem::new(ProblemCode::InvalidValue, decision.problems().join("; "))
+                .action(action_id)
         };
     }
     let mut problem = Problem::new(ProblemCode::Forbidden, decision.reason()).action(action_id);
@@ -83,26 +103,42 @@ fn refusal(decision: &Decision, style: Style) -> Problem {
 /// The problem of a call that has no answer.
 pub(super) fn no_answer(unanswered: &Unanswered) -> Problem {
     match unanswered {
-        Unanswered::Unauthenticated => Problem::new(ProblemCode::Unauthenticated, "no credential that this door accepts"),
-        Unanswered::NotForThem(refusal) => Problem::new(ProblemCode::Forbidden, refusal.to_string()),
+        Unanswered::Unauthenticated => Problem::new(
+            ProblemCode::Unauthenticated,
+            "no credential that this door accepts",
+        ),
+        Unanswered::NotForThem(refusal) => {
+            Problem::new(ProblemCode::Forbidden, refusal.to_string())
+        }
         Unanswered::Unavailable { action_id, why } => {
             tracing::error!(%action_id, why, "audit_unavailable");
-            Problem::new(ProblemCode::AuditUnavailable, "the decision could not be recorded, so nothing ran")
-                .hint("try again; /readyz tells when the trail takes records")
-                .action(*action_id)
+            Problem::new(
+                ProblemCode::AuditUnavailable,
+                "the decision could not be recorded, so nothing ran",
+            )
+            .hint("try again; /readyz tells when the trail takes records")
+            .action(*action_id)
         }
         Unanswered::Withheld { action_id, why } => {
             tracing::error!(%action_id, why, "audit_unavailable");
-            Problem::new(ProblemCode::AuditUnavailable, "it ran, but its outcome could not be recorded: the output is withheld")
-                .hint("ask for the state before you try again")
-                .action(*action_id)
+            Problem::new(
+                ProblemCode::AuditUnavailable,
+                "it ran, but its outcome could not be recorded: the output is withheld",
+            )
+            .hint("ask for the state before you try again")
+            .action(*action_id)
         }
-        Unanswered::Unsettled { action_id } => {
-            Problem::new(ProblemCode::Unsettled, "policy or mode changed again and again while the call was decided; nothing ran")
-                .hint("try again")
-                .action(*action_id)
-        }
-        Unanswered::Broken => Problem::new(ProblemCode::Internal, "internal error; nothing was allowed by it").hint("the log names the cause"),
+        Unanswered::Unsettled { action_id } => Problem::new(
+            ProblemCode::Unsettled,
+            "policy or mode changed again and again while the call was decided; nothing ran",
+        )
+        .hint("try again")
+        .action(*action_id),
+        Unanswered::Broken => Problem::new(
+            ProblemCode::Internal,
+            "internal error; nothing was allowed by it",
+        )
+        .hint("the log names the cause"),
     }
 }
 
@@ -120,18 +156,38 @@ pub(super) fn executed(answer: Answer) -> Value {
             set("error", json!(format!("Execution error: {message}")));
             set("result", detail);
         }
-        Body::Mendable { error, message, hint, .. } => {
+        Body::Mendable {
+            error,
+            message,
+            hint,
+            ..
+        } => {
             set("error", json!(format!("Execution error: {message}")));
-            set("result", json!({ "success": false, "error": error, "message": message, "hint": hint }));
+            set(
+                "result",
+                json!({ "success": false, "error": error, "message": message, "hint": hint }),
+            );
         }
         Body::Refused if decision.code() == Code::InvalidParameters => {
             let tool = &decision.request().resource.name;
-            set("error", json!(format!("Execution error: Invalid arguments for {tool}: {}", decision.problems().join("; "))));
+            set(
+                "error",
+                json!(format!(
+                    "Execution error: Invalid arguments for {tool}: {}",
+                    decision.problems().join("; ")
+                )),
+            );
         }
         Body::Refused => {
             set("policy_violation", json!(true));
             set("blocked_reason", json!(decision.reason()));
-            set("error", json!(format!("Policy violation: {}", decision.code().text(decision.mode()))));
+            set(
+                "error",
+                json!(format!(
+                    "Policy violation: {}",
+                    decision.code().text(decision.mode())
+                )),
+            );
         }
         Body::Shadow { plan } => {
             let would = decision.effect() == Effect::Allow;
@@ -141,10 +197,19 @@ pub(super) fn executed(answer: Answer) -> Value {
             if !would {
                 set("policy_violation", json!(true));
                 set("blocked_reason", json!(decision.reason()));
-                set("error", json!(format!("Policy violation: {}", decision.code().text(decision.mode()))));
+                set(
+                    "error",
+                    json!(format!(
+                        "Policy violation: {}",
+                        decision.code().text(decision.mode())
+                    )),
+                );
             }
             let report = shadow_report(&decision, plan);
-            set("risk_level", report.get("risk_level").cloned().unwrap_or_default());
+            set(
+                "risk_level",
+                report.get("risk_level").cloned().unwrap_or_default(),
+            );
             set("shadow_report", report);
         }
     }
@@ -168,7 +233,9 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
         "mode": decision.mode(),
         "policy_version": decision.policy_version(),
     });
-    let Value::Object(map) = &mut members else { return serde_json::Map::new() };
+    let Value::Object(map) = &mut members else {
+        return serde_json::Map::new();
+    };
     if let Some(remedy) = decision.remedy() {
         map.insert("remedy".to_owned(), json!(remedy));
     }
@@ -183,7 +250,11 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
 
 /// What a dry run tells (`spec/cloud.md`, "Dry run and plan").
 fn shadow_report(decision: &Decision, plan: Option<Value>) -> Value {
-    let risk = plan.as_ref().and_then(|plan| plan.get("risk")).cloned().unwrap_or_else(|| json!("none"));
+    let risk = plan
+        .as_ref()
+        .and_then(|plan| plan.get("risk"))
+        .cloned()
+        .unwrap_or_else(|| json!("none"));
     json!({
         "decision": decision.effect(),
         "code": decision.code(),

@@ -6,9 +6,10 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
-use crate::audit::Caller;
-use crate::pipeline::Call;
-use crate::wire::{ExecuteFault, ExecuteRequest, ExecutionMode, FieldProblem, Problem, ProblemCode};
+use crate::pipeline::{Call, Caller};
+use crate::wire::{
+    ExecuteFault, ExecuteRequest, ExecutionMode, FieldProblem, Problem, ProblemCode,
+};
 
 use super::{Rest, answer, extract};
 
@@ -26,7 +27,9 @@ pub(super) async fn execute(State(rest): State<Rest>, request: Request) -> Respo
             let retry_after = body.get("retry_after").and_then(Value::as_u64);
             let mut response = Json(body).into_response();
             if let Some(seconds) = retry_after {
-                response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
+                response
+                    .headers_mut()
+                    .insert("retry-after", HeaderValue::from(seconds));
             }
             response
         }
@@ -41,20 +44,37 @@ pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Respons
         Err(problem) => return answer::problem(&problem),
     };
     let calls = members.shift_remove("calls");
-    let mut problems: Vec<FieldProblem> =
-        members.keys().map(|name| FieldProblem::new("unknown", "body", name, "no such field; known is calls")).collect();
+    let mut problems: Vec<FieldProblem> = members
+        .keys()
+        .map(|name| FieldProblem::new("unknown", "body", name, "no such field; known is calls"))
+        .collect();
     let calls = match calls {
         Some(Value::Array(calls)) if (1..=BATCH).contains(&calls.len()) => calls,
         Some(Value::Array(_)) => {
-            problems.push(FieldProblem::new("value", "body", "calls", format!("must hold 1 to {BATCH} calls")));
+            problems.push(FieldProblem::new(
+                "value",
+                "body",
+                "calls",
+                format!("must hold 1 to {BATCH} calls"),
+            ));
             Vec::new()
         }
         Some(_) => {
-            problems.push(FieldProblem::new("type", "body", "calls", "must be an array"));
+            problems.push(FieldProblem::new(
+                "type",
+                "body",
+                "calls",
+                "must be an array",
+            ));
             Vec::new()
         }
         None => {
-            problems.push(FieldProblem::new("missing", "body", "calls", "required: an array of calls"));
+            problems.push(FieldProblem::new(
+                "missing",
+                "body",
+                "calls",
+                "required: an array of calls",
+            ));
             Vec::new()
         }
     };
@@ -65,9 +85,13 @@ pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Respons
     for call in calls {
         let result = match call {
             Value::Object(members) => one(&rest, caller.clone(), members).await,
-            _ => Err(Problem::new(ProblemCode::InvalidFields, "each call must be an object")),
+            _ => Err(Problem::new(
+                ProblemCode::InvalidFields,
+                "each call must be an object",
+            )),
         };
-        results.push(result.unwrap_or_else(|problem| json!({ "success": false, "error": problem })));
+        results
+            .push(result.unwrap_or_else(|problem| json!({ "success": false, "error": problem })));
     }
     Json(json!({ "count": results.len(), "results": results })).into_response()
 }
@@ -85,12 +109,23 @@ async fn read(rest: &Rest, request: Request) -> Result<(Caller, Map<String, Valu
 async fn one(rest: &Rest, caller: Caller, members: Map<String, Value>) -> Result<Value, Problem> {
     let request = ExecuteRequest::from_members(members).map_err(|fault| match fault {
         ExecuteFault::Mode(mode) => {
-            let detail = format!("Invalid execution_mode: {}. Available: [REAL, SHADOW]", mode.escape_debug());
+            let detail = format!(
+                "Invalid execution_mode: {}. Available: [REAL, SHADOW]",
+                mode.escape_debug()
+            );
             Problem::new(ProblemCode::InvalidValue, detail)
         }
         ExecuteFault::Fields(problems) => Problem::new(ProblemCode::InvalidFields, json!(problems)),
     })?;
-    let ExecuteRequest { tool_name, arguments, mut context, agent_id, execution_mode, correlation_id, reason } = request;
+    let ExecuteRequest {
+        tool_name,
+        arguments,
+        mut context,
+        agent_id,
+        execution_mode,
+        correlation_id,
+        reason,
+    } = request;
     if let Some(reason) = reason {
         context.entry("reason").or_insert(Value::String(reason));
     }
@@ -101,5 +136,8 @@ async fn one(rest: &Rest, caller: Caller, members: Map<String, Value>) -> Result
         correlation_id,
         ..Call::tool(caller, tool_name, arguments)
     };
-    rest.handle(call).await.map(answer::executed).map_err(|unanswered| answer::no_answer(&unanswered))
+    rest.handle(call)
+        .await
+        .map(answer::executed)
+        .map_err(|unanswered| answer::no_answer(&unanswered))
 }

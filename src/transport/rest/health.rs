@@ -19,16 +19,34 @@ pub(super) async fn front(State(rest): State<Rest>, headers: HeaderMap) -> Respo
     if let (Value::Object(body), Value::Object(status)) = (&mut body, rest.pipeline.status()) {
         body.extend(status);
     }
-    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/html") { Html(page(&body)).into_response() } else { Json(body).into_response() }
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accepts.contains("text/html") {
+        Html(page(&body)).into_response()
+    } else {
+        Json(body).into_response()
+    }
 }
 
 /// The page: every door, and the mode that holds.
 fn page(status: &Value) -> String {
-    let text = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        status
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let doors: String = ROUTES
         .iter()
-        .map(|route| format!("<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>", route.method, route.path, route.tool))
+        .map(|route| {
+            format!(
+                "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+                route.method, route.path, route.tool
+            )
+        })
         .collect();
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>policyguard</title>\
@@ -52,16 +70,33 @@ pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
     let ready = checks.iter().all(|check| check.fault.is_none());
     let named: serde_json::Map<String, Value> = checks
         .into_iter()
-        .map(|check| (check.name.to_owned(), check.fault.map_or_else(|| json!("ok"), Value::String)))
+        .map(|check| {
+            (
+                check.name.to_owned(),
+                check.fault.map_or_else(|| json!("ok"), Value::String),
+            )
+        })
         .collect();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let word = if ready { "ready" } else { "not ready" };
     (status, Json(json!({ "status": word, "checks": named }))).into_response()
 }
 
 /// `GET /healthz`: one word.
 pub(super) async fn healthz(State(rest): State<Rest>) -> Response {
-    let healthy = rest.health.checks().iter().all(|check| check.fault.is_none());
-    let (status, word) = if healthy { (StatusCode::OK, "healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "unhealthy") };
+    let healthy = rest
+        .health
+        .checks()
+        .iter()
+        .all(|check| check.fault.is_none());
+    let (status, word) = if healthy {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+    };
     (status, Json(json!({ "status": word }))).into_response()
 }
