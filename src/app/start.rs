@@ -34,7 +34,7 @@ pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
 /// Says what lint found.
 pub(super) fn report(loaded: &Loaded) {
     for finding in &loaded.findings {
-        tracing::warn!("{finding}");
+        tracing::warn!("{}", finding.headline());
     }
 }
 

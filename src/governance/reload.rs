@@ -37,27 +37,17 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
             .map(|source| json!({ "name": source.name(), "text": source.text() }))
             .collect::<Vec<_>>()
     );
-    let render = |findings: &[Finding]| {
+    let render = |findings: Vec<Finding>| {
         findings
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let loaded = policy::load(&sources).map_err(|findings| render(&findings))?;
-    let mut findings = loaded.findings;
-    findings.extend(policy::validate(&loaded.bundle, tools, now));
-    let errors: Vec<Finding> = findings
-        .iter()
-        .filter(|finding| finding.is_error())
-        .cloned()
-        .collect();
-    if !errors.is_empty() {
-        return Err(render(&errors));
-    }
+    let loaded = policy::check(&sources, tools, now).map_err(render)?;
     Ok(Loaded {
         bundle: Arc::new(loaded.bundle),
-        findings,
+        findings: loaded.findings,
         content: content.to_string(),
     })
 }

@@ -166,6 +166,13 @@ impl Finding {
         self
     }
 
+    /// Place, level, code and message on one line, for logs.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let (place, level, code) = (&self.place, self.level.as_str(), self.code);
+        format!("{place}: {level} {code}: {}", self.message)
+    }
+
     /// Whether it refuses the bundle.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -176,8 +183,7 @@ impl Finding {
 /// Place, level, code and message on one line; then the line with a caret; then the hint.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let level = self.level.as_str();
-        write!(f, "{}: {level} {}: {}", self.place, self.code, self.message)?;
+        f.write_str(&self.headline())?;
         if let Some(excerpt) = &self.excerpt {
             let number = self.place.line.to_string();
             let margin = " ".repeat(number.len());

@@ -8,6 +8,7 @@ mod import; // files in other forms than the native one
 mod load; // texts become a bundle
 mod normal; // the bundle as JSON, for hashing
 mod rule; // the normalized model that every dialect becomes
+mod suite; // tests of policies
 mod text; // bytes become trees with places
 mod validate; // what is probably not meant
 
@@ -45,5 +46,6 @@ pub use rule::{
     ParameterType, Place, Policy, ResourceName, ResourcePolicy, Rule, RuleAction, TestOperator,
     ToolConstraints, TrustSet, WholeRegex,
 };
+pub use suite::{Agent, Case, CaseRequest, CaseResult, Expectation, Suite, SuiteReport};
 pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
 pub use validate::{check, explain_in, validate};

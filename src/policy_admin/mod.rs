@@ -6,6 +6,6 @@ mod release; // a version of the policy, as it is stored
 mod watch; // files that change
 
 pub use compiler::Compiler;
-pub use files::{EMBEDDED_NAME, ReadError, embedded, is_policy, read};
+pub use files::{EMBEDDED_NAME, ReadError, embedded, is_policy, read, suites};
 pub use release::Release;
 pub use watch::{Watch, WatchError, watch};

@@ -18,6 +18,7 @@ use super::{document, normal};
 pub(in crate::policy) use sections::Documents;
 use tools::Groups;
 
+pub(in crate::policy) use conditions::TRUST_LEVELS;
 pub(in crate::policy) use policies::read_call;
 
 /// The most rules of a bundle (`spec/policy-file.md`).
