@@ -285,6 +285,47 @@ impl Decision {
         self.determined_by.as_deref()
     }
 
+    /// Which entry of the policy decided: the rule by name or number, or the key of the file.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<String> {
+        if let Some(rule) = self.determined_by() {
+            let number = || rule.rule.to_string();
+            return Some(rule.name.as_deref().map_or_else(number, str::to_owned));
+        }
+        let mode = |key: &str| Some(format!("modes.{}.{key}", self.mode()));
+        let key = |key: &str| Some(key.to_owned());
+        match self.code {
+            Code::AlwaysBlocked => key("global_rules.always_blocked"),
+            Code::ProtectedPath => key("protected.paths"),
+            Code::AgentDeniedTools => key("agent.denied_tools"),
+            Code::AgentAllowedTools => key("agent.allowed_tools"),
+            Code::ModeBlocked => mode("blocked_tools"),
+            Code::ModeNotListed | Code::ModeAllowed => mode("allowed_tools"),
+            Code::ServiceHealthy | Code::OutOfScope => mode("service_restrictions"),
+            Code::OutsideHours => key("time_restrictions"),
+            Code::ResourceDenied => key("resource_policies"),
+            Code::ConstraintViolated => key("parameter_constraints"),
+            Code::DefaultDeny | Code::DefaultAllow => key("default_decision"),
+            Code::Lockdown
+            | Code::Integrity
+            | Code::InvalidName
+            | Code::UnknownTool
+            | Code::Quarantined
+            | Code::Unauthenticated
+            | Code::AgentSuspended
+            | Code::RoleRequired
+            | Code::RuleDeny
+            | Code::InvalidParameters
+            | Code::RateLimited
+            | Code::ApprovalRequired
+            | Code::ApprovalDenied
+            | Code::Builtin
+            | Code::RuleAllow
+            | Code::Approved
+            | Code::Override => None,
+        }
+    }
+
     /// The mode under which it was decided.
     #[must_use]
     pub fn mode(&self) -> &ModeName {

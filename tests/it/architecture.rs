@@ -145,7 +145,7 @@ const IMPURE: &[&str] = &[
 
 /// The rooms in which a foreign crate lives; its types do not cross into another.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aho_corasick", &["policy", "guardrails"]),
+    ("aho_corasick", &["policy", "guardrails", "storage"]),
     ("axum", &["transport"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -158,12 +158,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("miette", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
+    ("percent_encoding", &["transport"]),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),
     ("ryu_js", &["domain/canonical"]),
+    ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),
-    ("tower", &["transport", "cli"]),
+    ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
 

@@ -228,7 +228,7 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
         "require_approval": decision.effect() == Effect::RequireApproval,
         "code": decision.code(),
         "policy": determined.map(|rule| rule.policy.as_str()),
-        "rule": determined.map(|rule| rule.name.as_deref().map_or_else(|| json!(rule.rule), |name| json!(name))),
+        "rule": decision.decided_by(),
         "mode": decision.mode(),
         "policy_version": decision.policy_version(),
     });
