@@ -42,7 +42,10 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                     && plan.facts.class.modifies()
                     && (plan.takes_service || sent.is_some())
             }
-            None => self.request.action != ActionType::DataRead && sent.is_some(),
+            None => {
+                self.request.action != ActionType::DataRead
+                    && (sent.is_some() || self.is_constrained("service_name"))
+            }
         };
         if !concerned {
             return Ok(());
@@ -70,6 +73,17 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether a constraint on a name outside the catalogue has this parameter.
+    fn is_constrained(&self, parameter: &str) -> bool {
+        let name = self.name_of_tool();
+        let mut matching = self
+            .engine
+            .constraints
+            .iter()
+            .filter(|c| c.tools.matches(name));
+        matching.any(|constraint| constraint.parameters.contains_key(parameter))
     }
 
     /// Stage 9b. Where several windows hold, the hour must be in all of them.

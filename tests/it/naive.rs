@@ -292,14 +292,15 @@ impl Walk<'_> {
             .get(mode)
             .is_some_and(|rules| rules.service_restrictions);
         let sent = self.request.arguments.get("service_name");
-        let declared = self.tool.is_some_and(|tool| {
-            !tool.input_schema["properties"]["service_name"].is_null()
-                || self
-                    .bundle
-                    .constraints
-                    .iter()
-                    .any(|c| c.tools.matches(name) && c.parameters.contains_key("service_name"))
-        });
+        let of_schema =
+            |tool: &ToolFacts| !tool.input_schema["properties"]["service_name"].is_null();
+        let mut constraints = self
+            .bundle
+            .constraints
+            .iter()
+            .filter(|c| c.tools.matches(name));
+        let declared = self.tool.is_some_and(of_schema)
+            || constraints.any(|c| c.parameters.contains_key("service_name"));
         let modifies = match self.tool {
             Some(_) => self.modifies() && !self.is_gateway(),
             None => self.request.action != ActionType::DataRead,
