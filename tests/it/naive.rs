@@ -196,8 +196,8 @@ impl Walk<'_> {
             Some(tool) => !tool.class.modifies(),
             None => self.request.action == ActionType::DataRead,
         };
-        let watched = !self.is_gateway() && !(reads && self.bundle.protected_allow_read);
-        if watched && self.reaches_protected() {
+        let exempt = self.is_gateway() || reads && self.bundle.protected_allow_read;
+        if !exempt && self.reaches_protected() {
             return Err(deny(Code::ProtectedPath, None));
         }
         let agent = &principal.agent_id;
