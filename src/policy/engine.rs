@@ -152,7 +152,8 @@ impl Engine {
         Some(Standing {
             allowed: mode.allowed.has(plan.place) && !blocked,
             blocked,
-            reachable: (!mode.ceiling || mode.listed.has(plan.place)) && !blocked,
+            reachable: (!mode.ceiling || plan.is_gateway() || mode.listed.has(plan.place))
+                && !blocked,
         })
     }
 

@@ -7,12 +7,11 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
     reason = "tests"
 )]
 
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
+mod explanations; // what is told about a decision
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours
 mod properties; // what must hold for random policies and requests

@@ -822,7 +822,7 @@ fn kind_fits(kind: &ParameterType, value: &Value) -> bool {
         ParameterType::Bool
         | ParameterType::List { .. }
         | ParameterType::Object { .. }
-        | ParameterType::Duration => unreachable!("random bundles hold none of these"),
+        | ParameterType::Duration => panic!("random bundles hold none of these"),
     }
 }
 
