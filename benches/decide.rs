@@ -14,17 +14,12 @@
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    missing_docs,
+    clippy::cast_possible_wrap,
     reason = "a bench prints, and fails loudly"
 )]
 
 #[path = "../tests/it/naive.rs"]
-#[expect(
-    dead_code,
-    clippy::unreachable,
-    clippy::expect_used,
-    reason = "the evaluator of the tests"
-)]
+#[expect(clippy::panic, reason = "the evaluator of the tests")]
 mod naive;
 #[path = "../tests/it/support/rules.rs"]
 #[expect(
@@ -34,6 +29,7 @@ mod naive;
 )]
 mod rules;
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -287,10 +283,12 @@ fn cedar_policies(policies: &[Policy]) -> PolicySet {
         for agent in rule.condition.agents.iter().flatten() {
             when.push(format!("principal.id like \"{agent}\""));
         }
-        text.push_str(&format!(
-            "{effect}(principal, action, resource) when {{ {} }};\n",
+        writeln!(
+            text,
+            "{effect}(principal, action, resource) when {{ {} }};",
             when.join(" && ")
-        ));
+        )
+        .unwrap();
     }
     PolicySet::from_str(&text).unwrap()
 }
@@ -342,7 +340,7 @@ fn main() {
         report(&format!("name outside the catalogue, {size} rules"), &all);
         let sample = &known[..(20_000_000 / (size * 1000)).clamp(20, 2000).min(count)];
         let all = series(sample, |request| {
-            drop(black_box(naive::decide(&bundle, &tools, request)))
+            drop(black_box(naive::decide(&bundle, &tools, request)));
         });
         report(&format!("plain loop, {size} rules"), &all);
         let policies = cedar_policies(&bundle.policies);

@@ -1,9 +1,7 @@
 //! The path to an allow takes no memory: a counting allocator watches it.
 #![expect(
     unsafe_code,
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test, and an allocator is unsafe by its nature"
 )]
 

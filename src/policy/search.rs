@@ -7,7 +7,7 @@ use super::evaluation::{Denial, Evaluation, Trace};
 use super::index::Head;
 use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
-use super::verdict;
+use super::ruling;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;
@@ -141,9 +141,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         Err(match firing.kind {
-            EntryKind::Require => verdict::require_violated(self, rule, may_be_lifted),
+            EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),
             EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => {
-                verdict::rule_deny(self, rule, firing.undecidable)
+                ruling::rule_deny(self, rule, firing.undecidable)
             }
         })
     }

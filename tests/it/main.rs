@@ -1,5 +1,6 @@
 //! One binary for all integration tests: each module looks at the house from outside.
 #![expect(
+    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -110,8 +110,8 @@ fn hours_are_those_of_the_local_wall_clock() {
         .filter(|vector| !vector["local"].is_null())
     {
         let zone = text(&vector["window"], "timezone");
-        let now = Timestamp::parse(text(&vector, "now_utc")).expect("an instant");
-        let local = text(&vector, "local");
+        let now = Timestamp::parse(text(vector, "now_utc")).expect("an instant");
+        let local = text(vector, "local");
         let hour: u32 = local[11..13].parse().expect("an hour");
         for (inside, list) in [
             (true, vec![hour]),

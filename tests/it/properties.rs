@@ -117,8 +117,12 @@ fn with_evidence(engine: &Engine, request: ActionRequest) -> Vec<(Arc<ActionRequ
 
 fn show(bundle: &Bundle, request: &ActionRequest) -> String {
     format!(
-        "{request:?}\npolicies {:?}\nmodes {:?}\nconstraints {:?}\n{bundle:?}",
-        bundle.policies, bundle.modes, bundle.constraints
+        "{request:?}\npolicies {:?}\nmodes {:?}\nconstraints {:?}\nresources {:?} {:?}",
+        bundle.policies,
+        bundle.modes,
+        bundle.constraints,
+        bundle.operations,
+        bundle.resource_policies
     )
 }
 

@@ -8,7 +8,7 @@ fn problems(schema: &Value, arguments: &Value) -> Vec<String> {
     let arguments = Arguments(arguments.as_object().cloned().expect("an object"));
     let mut problems = Vec::new();
     Schema::compile(schema).check(&arguments, &mut |problem| {
-        problems.push(problem.to_string())
+        problems.push(problem.to_string());
     });
     problems
 }
