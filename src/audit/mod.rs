@@ -5,19 +5,23 @@
 mod chain; // how records are sealed
 mod clerk; // the threads behind it
 mod columns; // what is searched by
+mod commit; // what its leader does
 mod entry; // what is written together
 mod error; // what can go wrong
 mod ids; // names of attempts
+mod kinds; // its closed lists of words
 mod line; // what waits to be written
 mod query; // how it is read back
 mod record; // what a record says
-mod recorder;
+mod recorded; // proof that something is on record
+mod recorder; // who writes
+mod recovery; // what an earlier run left behind
 mod redact; // what is taken out of it first
 mod render; // its canonical text
 mod scribe; // how records are made of what happened
 mod store; // what the trail needs from a store
 mod tally; // counts instead of floods
-mod writer; // group commit // who writes
+mod writer; // group commit
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
@@ -29,7 +33,9 @@ pub use record::{
     Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
     Ruling, Source, Status,
 };
-pub use recorder::{Config, DurabilityPolicy, Recorded, Recorder, Recovery, Simulated};
+pub use recorded::{Recorded, Simulated};
+pub use recorder::{Config, DurabilityPolicy, Recorder};
+pub use recovery::Recovery;
 pub use redact::{Redactor, derive};
 pub use render::{Body, Place};
 pub use scribe::{ChangeNote, Outcome, OutcomeOf};

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
-use super::compile::{compile, defaults};
+use super::compile::compile;
 use super::decision::{Code, Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
-use super::plan::{CompiledMode, CompiledResource, CompiledRule, Entry, Hours, ToolPlan};
+use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
+use super::planner::defaults;
 use super::protected::Protected;
 use super::rule::{Bundle, Policy, Rule, ToolConstraints};
+use super::sections::{CompiledResource, Hours};
 
 /// Decides calls by one version of the policy and one state of the catalogue.
 ///

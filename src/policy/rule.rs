@@ -212,6 +212,20 @@ pub struct ResourcePolicy {
     pub at: Place,
 }
 
+impl ResourcePolicy {
+    /// SHA-256 of what it says; names it in evidence and records.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let (allowed, blocked) = (&self.allowed_operations, &self.blocked_operations);
+        let approval = &self.require_approval;
+        let content = format!(
+            "resource_policies\n{}\n{allowed:?}\n{blocked:?}\n{approval:?}",
+            self.resources
+        );
+        Digest::of(content.as_bytes())
+    }
+}
+
 /// `parameter_constraints` of the tools that a pattern names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolConstraints {

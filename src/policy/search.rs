@@ -5,9 +5,9 @@ use super::constraint::check_parameter;
 use super::decision::Code;
 use super::evaluation::{Denial, Evaluation, Trace};
 use super::index::Head;
-use super::plan::{CompiledRule, EntryKind};
+use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
-use super::verdict;
+use super::ruling;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;
@@ -80,7 +80,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             (Truth::True, _)
             | (Truth::Undecidable, RuleAction::Deny | RuleAction::RequireApproval) => true,
         };
-        let fires = fires && (entry.kind != EntryKind::Require || !self.require_holds(rule));
+        let fires = fires && self.fires_by_require(entry.kind, rule);
         fires.then(|| firing(truth == Truth::Undecidable))
     }
 
@@ -93,6 +93,20 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let (_, source) = self.engine.source(rule);
         let tools = source.condition.tools.as_ref();
         tools.is_none_or(|tools| tools.matches(self.name_of_tool()))
+    }
+
+    /// What a rule's `require` leaves of it: its deny where that doesn't hold, itself where it does.
+    ///
+    /// On the way back, which nothing denies, it says what it says in any case.
+    fn fires_by_require(&self, kind: EntryKind, rule: &CompiledRule) -> bool {
+        match kind {
+            EntryKind::Deny => true,
+            EntryKind::Require => !self.require_holds(rule),
+            EntryKind::Approval | EntryKind::Allow => {
+                self.plan.is_some_and(|plan| plan.reach == Reach::WayBack)
+                    || self.require_holds(rule)
+            }
+        }
     }
 
     fn require_holds(&self, rule: &CompiledRule) -> bool {
@@ -127,9 +141,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         Err(match firing.kind {
-            EntryKind::Require => verdict::require_violated(self, rule, may_be_lifted),
+            EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),
             EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => {
-                verdict::rule_deny(self, rule, firing.undecidable)
+                ruling::rule_deny(self, rule, firing.undecidable)
             }
         })
     }

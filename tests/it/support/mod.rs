@@ -1,0 +1,5 @@
+//! Values that tests are made of.
+
+pub(crate) mod choices; // a stream of choices, so that random values shrink
+pub(crate) mod random; // random bundles, catalogues, requests
+pub(crate) mod rules; // small constructors for the model of policies
