@@ -19,6 +19,7 @@ mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
+mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours

@@ -227,3 +227,34 @@ fn a_reader_needs_no_owner() {
     let alone = storage::open_reader(dir.path()).unwrap();
     assert_eq!(alone.verify().unwrap().records, 1, "without an owner");
 }
+
+#[test]
+fn a_commit_that_was_cut_off_is_noticed_and_the_ones_before_it_stay() {
+    let dir = TempDir::new().unwrap();
+    let store = storage::open(dir.path()).unwrap();
+    let mut trail = store.trail().unwrap();
+    append(&mut trail, vec![vec![StateChange::SetMode(mode(1))]]);
+    let before = fs::read(dir.path().join("policyguard.db-wal")).unwrap();
+    append(&mut trail, vec![vec![StateChange::SetMode(mode(2))]]);
+    let after = fs::read(dir.path().join("policyguard.db-wal")).unwrap();
+    assert!(after.len() > before.len());
+    // As a crash leaves it: all files but the end of the log.
+    for (kept, torn, revision) in [
+        (before.len(), false, 1),
+        (before.len() + 10, true, 1),
+        (before.len() + 30, true, 1),
+        (before.len() + 4096 + 24, true, 1),
+        (after.len() - 1, true, 1),
+        (after.len(), false, 2),
+    ] {
+        let crashed = TempDir::new().unwrap();
+        for file in ["policyguard.db", "store.key"] {
+            fs::copy(dir.path().join(file), crashed.path().join(file)).unwrap();
+        }
+        fs::write(crashed.path().join("policyguard.db-wal"), &after[..kept]).unwrap();
+        let store = storage::open(crashed.path()).unwrap();
+        assert_eq!(store.trail().unwrap().torn, torn, "{kept} bytes");
+        let stored = store.states().load_mode().unwrap().unwrap();
+        assert_eq!(stored.revision, revision, "{kept} bytes");
+    }
+}
