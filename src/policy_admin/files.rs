@@ -78,15 +78,23 @@ pub fn read(path: &Path) -> Result<Vec<Source>, ReadError> {
 /// # Errors
 /// When the path cannot be read.
 pub fn suites(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let unreadable = |fault| ReadError::Unreadable { path: path.to_owned(), fault };
+    let unreadable = |fault| ReadError::Unreadable {
+        path: path.to_owned(),
+        fault,
+    };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut suites = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?.path();
-        let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_suite = name.ends_with(".test.yaml") || name.ends_with(".test.yml") || name.ends_with(".test.json");
+        let name = entry
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let is_suite = name.ends_with(".test.yaml")
+            || name.ends_with(".test.yml")
+            || name.ends_with(".test.json");
         if is_suite && !name.starts_with('.') && entry.is_file() {
             suites.push(entry);
         }

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::cli::output::{self, Format};
 use crate::cli::{CliError, Exit};
 use crate::domain::{
-    ActionId, ActionRequest, ActionType, AgentId, Arguments, Authentication, Context, ModeName, PatternList, Principal,
-    PrincipalStatus, Purpose, Resource, Role, Roles, Stated, Timestamp, TrustLevel,
+    ActionId, ActionRequest, ActionType, AgentId, Arguments, Authentication, Context, ModeName,
+    PatternList, Principal, PrincipalStatus, Purpose, Resource, Role, Roles, Stated, Timestamp,
+    TrustLevel,
 };
 use crate::policy::{Decision, Effect, Engine, Explanation, RuleName, RuleTrace};
 
@@ -52,15 +53,22 @@ pub(super) struct AskArgs {
 pub(super) fn simulate(desk: &Desk, args: &AskArgs, format: Format) -> Result<Exit, CliError> {
     let (engine, request) = prepare(desk, args)?;
     let decision = engine.decide(&request);
-    output::print(format, &decision_value(&decision), || decision_text(&decision))?;
-    Ok(if decision.effect() == Effect::Deny { Exit::Denied } else { Exit::Ok })
+    output::print(format, &decision_value(&decision), || {
+        decision_text(&decision)
+    })?;
+    Ok(if decision.effect() == Effect::Deny {
+        Exit::Denied
+    } else {
+        Exit::Ok
+    })
 }
 
 /// Prints the decision with everything that led to it.
 pub(super) fn explain(desk: &Desk, args: &AskArgs, format: Format) -> Result<Exit, CliError> {
     let (engine, request) = prepare(desk, args)?;
     let explanation = engine.explain(&request);
-    let value = serde_json::to_value(&explanation).map_err(|fault| CliError::Unexpected(fault.to_string()))?;
+    let value = serde_json::to_value(&explanation)
+        .map_err(|fault| CliError::Unexpected(fault.to_string()))?;
     output::print(format, &value, || explanation_text(&explanation))?;
     Ok(Exit::Ok)
 }
@@ -76,7 +84,9 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
     let bundle = engine.bundle();
     let mode = match &args.mode {
         Some(text) => {
-            let mode = ModeName::parse(text).ok().filter(|mode| bundle.modes.contains_key(mode));
+            let mode = ModeName::parse(text)
+                .ok()
+                .filter(|mode| bundle.modes.contains_key(mode));
             let names: Vec<&str> = bundle.modes.keys().map(ModeName::as_str).collect();
             mode.ok_or_else(|| usage("mode", text, &names.join(", ")))?
         }
@@ -84,11 +94,14 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
     };
     let trusts: Vec<&str> = TrustLevel::ALL.iter().map(|level| level.as_str()).collect();
     let now = args.now.as_deref().map_or(Ok(desk.now), |text| {
-        Timestamp::parse(text).ok_or_else(|| usage("instant", text, "RFC 3339, as 2026-01-01T12:00:00Z"))
+        Timestamp::parse(text)
+            .ok_or_else(|| usage("instant", text, "RFC 3339, as 2026-01-01T12:00:00Z"))
     })?;
     let principal = Principal {
-        agent_id: AgentId::parse(&args.agent).map_err(|fault| CliError::Usage(fault.to_string()))?,
-        trust: TrustLevel::parse(&args.trust).ok_or_else(|| usage("trust level", &args.trust, &trusts.join(", ")))?,
+        agent_id: AgentId::parse(&args.agent)
+            .map_err(|fault| CliError::Usage(fault.to_string()))?,
+        trust: TrustLevel::parse(&args.trust)
+            .ok_or_else(|| usage("trust level", &args.trust, &trusts.join(", ")))?,
         status: PrincipalStatus::Active,
         allowed_tools: Arc::new(PatternList::default()),
         denied_tools: Arc::new(PatternList::default()),
@@ -96,13 +109,20 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
         acted_by: None,
         authentication: Authentication::Local,
     };
-    let action = ActionType::parse(&args.action)
-        .ok_or_else(|| usage("action type", &args.action, "tool_call, resource_access, data_read, data_write, or a name of a-z 0-9 _"))?;
+    let action = ActionType::parse(&args.action).ok_or_else(|| {
+        usage(
+            "action type",
+            &args.action,
+            "tool_call, resource_access, data_read, data_write, or a name of a-z 0-9 _",
+        )
+    })?;
     Ok(ActionRequest {
         action_id: ActionId::from_bits(0),
         principal,
         action,
-        resource: Resource { name: Arc::from(args.tool.as_str()) },
+        resource: Resource {
+            name: Arc::from(args.tool.as_str()),
+        },
         arguments: engine.complete(&args.tool, arguments(args)?),
         context: Context::at(now, mode),
         stated: Arc::new(Stated::default()),
@@ -112,7 +132,9 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
 }
 
 fn usage(what: &str, text: &str, choices: &str) -> CliError {
-    CliError::Usage(format!("invalid {what} `{text}`; must be one of: {choices}"))
+    CliError::Usage(format!(
+        "invalid {what} `{text}`; must be one of: {choices}"
+    ))
 }
 
 fn roles(names: &[String]) -> Result<Roles, CliError> {
@@ -124,19 +146,24 @@ fn roles(names: &[String]) -> Result<Roles, CliError> {
         let role = Role::ALL.into_iter().find(|role| role.as_str() == name);
         role.ok_or_else(|| usage("role", name, &all.join(", ")))
     };
-    Ok(Roles::of(&names.iter().map(role).collect::<Result<Vec<_>, _>>()?))
+    Ok(Roles::of(
+        &names.iter().map(role).collect::<Result<Vec<_>, _>>()?,
+    ))
 }
 
 fn arguments(args: &AskArgs) -> Result<Arguments, CliError> {
     if let Some(text) = &args.arguments_json {
-        let map: Map<String, Value> = serde_json::from_str(text)
-            .map_err(|fault| CliError::Usage(format!("--arguments-json is not a JSON object: {fault}")))?;
+        let map: Map<String, Value> = serde_json::from_str(text).map_err(|fault| {
+            CliError::Usage(format!("--arguments-json is not a JSON object: {fault}"))
+        })?;
         return Ok(Arguments(map));
     }
     let mut map = Map::new();
     for argument in &args.arguments {
         let Some((name, text)) = argument.split_once('=') else {
-            return Err(CliError::Usage(format!("`{argument}` is no argument; write NAME=VALUE")));
+            return Err(CliError::Usage(format!(
+                "`{argument}` is no argument; write NAME=VALUE"
+            )));
         };
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         map.insert(name.to_owned(), value);
@@ -145,7 +172,9 @@ fn arguments(args: &AskArgs) -> Result<Arguments, CliError> {
 }
 
 fn decision_value(decision: &Decision) -> Value {
-    let determinant = decision.determined_by().map(|it| json!({ "policy": it.policy, "rule": it.rule, "name": it.name, "at": it.at }));
+    let determinant = decision
+        .determined_by()
+        .map(|it| json!({ "policy": it.policy, "rule": it.rule, "name": it.name, "at": it.at }));
     json!({
         "effect": decision.effect(),
         "code": decision.code(),
@@ -159,9 +188,21 @@ fn decision_value(decision: &Decision) -> Value {
 }
 
 fn decision_text(decision: &Decision) -> String {
-    let rule = decision.determined_by().map(|it| rule_text(&it.policy, Some(it.rule), it.name.as_deref(), Some(&it.at)));
-    let mut text = head(decision.effect(), decision.code().as_str(), decision.reason(), decision.mode());
-    details(&mut text, decision.problems(), rule, decision.remedy().map(|remedy| remedy.text.as_str()));
+    let rule = decision
+        .determined_by()
+        .map(|it| rule_text(&it.policy, Some(it.rule), it.name.as_deref(), Some(&it.at)));
+    let mut text = head(
+        decision.effect(),
+        decision.code().as_str(),
+        decision.reason(),
+        decision.mode(),
+    );
+    details(
+        &mut text,
+        decision.problems(),
+        rule,
+        decision.remedy().map(|remedy| remedy.text.as_str()),
+    );
     text
 }
 
@@ -182,7 +223,12 @@ fn details(text: &mut String, problems: &[String], rule: Option<String>, remedy:
     }
 }
 
-fn rule_text(policy: &crate::domain::PolicyId, rule: Option<usize>, name: Option<&str>, at: Option<&str>) -> String {
+fn rule_text(
+    policy: &crate::domain::PolicyId,
+    rule: Option<usize>,
+    name: Option<&str>,
+    at: Option<&str>,
+) -> String {
     let place = rule.map_or_else(String::new, |rule| format!("[{rule}]"));
     let name = name.map_or_else(String::new, |name| format!(" {name}"));
     let at = at.map_or_else(String::new, |at| format!(" ({at})"));
@@ -190,13 +236,31 @@ fn rule_text(policy: &crate::domain::PolicyId, rule: Option<usize>, name: Option
 }
 
 fn named(rule: &RuleName) -> String {
-    rule_text(&rule.policy, rule.rule, rule.name.as_deref(), rule.at.as_deref())
+    rule_text(
+        &rule.policy,
+        rule.rule,
+        rule.name.as_deref(),
+        rule.at.as_deref(),
+    )
 }
 
 fn explanation_text(explanation: &Explanation) -> String {
-    let mut text = head(explanation.effect, explanation.code.as_str(), &explanation.reason, &explanation.mode);
+    let mut text = head(
+        explanation.effect,
+        explanation.code.as_str(),
+        &explanation.reason,
+        &explanation.mode,
+    );
     let rule = explanation.determined_by.as_ref().map(named);
-    details(&mut text, &explanation.problems, rule, explanation.remedy.as_ref().map(|remedy| remedy.text.as_str()));
+    details(
+        &mut text,
+        &explanation.problems,
+        rule,
+        explanation
+            .remedy
+            .as_ref()
+            .map(|remedy| remedy.text.as_str()),
+    );
     text.push_str("\n\nfacts");
     for fact in &explanation.facts {
         drop(write!(text, "\n  {}: {}", fact.name, fact.value));
@@ -207,16 +271,34 @@ fn explanation_text(explanation: &Explanation) -> String {
             crate::policy::StageOutcome::Passed => "passed",
             crate::policy::StageOutcome::Decided => "decided",
         };
-        drop(write!(text, "\n  {:>3}  {outcome:8} {}", stage.stage, stage.about));
+        drop(write!(
+            text,
+            "\n  {:>3}  {outcome:8} {}",
+            stage.stage, stage.about
+        ));
     }
     rules_text(&mut text, "rules that apply", &explanation.rules);
-    rules_text(&mut text, "rules that nearly apply", &explanation.near_misses);
+    rules_text(
+        &mut text,
+        "rules that nearly apply",
+        &explanation.near_misses,
+    );
     if !explanation.shadow.is_empty() {
         text.push_str("\n\nshadow policies");
     }
     for shadow in &explanation.shadow {
-        let flips = if shadow.flips { "would change the answer" } else { "same answer" };
-        drop(write!(text, "\n  {}: {} ({}), {flips}", shadow.policy, shadow.effect.as_str(), shadow.code));
+        let flips = if shadow.flips {
+            "would change the answer"
+        } else {
+            "same answer"
+        };
+        drop(write!(
+            text,
+            "\n  {}: {} ({}), {flips}",
+            shadow.policy,
+            shadow.effect.as_str(),
+            shadow.code
+        ));
     }
     text
 }
@@ -228,6 +310,13 @@ fn rules_text(text: &mut String, title: &str, rules: &[RuleTrace]) {
     drop(write!(text, "\n\n{title}"));
     for rule in rules {
         let decided = if rule.decided { " <- decided" } else { "" };
-        drop(write!(text, "\n  {:4} {:16} {}: {}{decided}", rule.priority, rule.effect.as_str(), named(&rule.rule), rule.why));
+        drop(write!(
+            text,
+            "\n  {:4} {:16} {}: {}{decided}",
+            rule.priority,
+            rule.effect.as_str(),
+            named(&rule.rule),
+            rule.why
+        ));
     }
 }

@@ -40,7 +40,11 @@ pub(super) fn run(desk: &Desk, args: &CheckArgs, format: Format) -> Result<Exit,
         parts.push(verdict(bundle.as_ref(), &findings));
         parts.join("\n\n")
     })?;
-    Ok(if bundle.is_some() { Exit::Ok } else { Exit::Invalid })
+    Ok(if bundle.is_some() {
+        Exit::Ok
+    } else {
+        Exit::Invalid
+    })
 }
 
 fn summary(bundle: &Bundle) -> Value {
@@ -55,7 +59,11 @@ fn summary(bundle: &Bundle) -> Value {
 }
 
 fn rules(bundle: &Bundle) -> usize {
-    bundle.policies.iter().map(|policy| policy.rules.len()).sum()
+    bundle
+        .policies
+        .iter()
+        .map(|policy| policy.rules.len())
+        .sum()
 }
 
 fn verdict(bundle: Option<&Bundle>, findings: &[Finding]) -> String {
@@ -66,7 +74,11 @@ fn verdict(bundle: Option<&Bundle>, findings: &[Finding]) -> String {
     };
     match bundle {
         Some(bundle) => {
-            let parts = [many(bundle.modes.len(), "mode"), many(bundle.policies.len(), "policy"), many(rules(bundle), "rule")];
+            let parts = [
+                many(bundle.modes.len(), "mode"),
+                many(bundle.policies.len(), "policy"),
+                many(rules(bundle), "rule"),
+            ];
             format!("ok: {} ({}); {counted}", bundle.name, parts.join(", "))
         }
         None => format!("refused: {counted}"),

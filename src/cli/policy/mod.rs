@@ -30,21 +30,33 @@ pub(super) struct PolicyArgs {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     /// Say what is wrong with a policy, and what is probably not meant
-    #[command(after_help = "Examples:\n  policyguard policy check\n  policyguard policy check policies/ --output json\n\nExits 3 when something is wrong; warnings alone exit 0.")]
+    #[command(
+        after_help = "Examples:\n  policyguard policy check\n  policyguard policy check policies/ --output json\n\nExits 3 when something is wrong; warnings alone exit 0."
+    )]
     Check(check::CheckArgs),
     /// Run test suites
-    #[command(after_help = "Examples:\n  policyguard policy test\n  policyguard policy test policies/default.test.yaml\n\nExits 4 when a case does not get its answer.")]
+    #[command(
+        after_help = "Examples:\n  policyguard policy test\n  policyguard policy test policies/default.test.yaml\n\nExits 4 when a case does not get its answer."
+    )]
     Test(test::TestArgs),
     /// Decide one request, without running anything
-    #[command(after_help = "Examples:\n  policyguard policy simulate --tool restart_service --arg service_name=cache\n  policyguard policy simulate --tool restart_service --trust low --mode EMERGENCY\n\nExits 5 when the answer is no.")]
+    #[command(
+        after_help = "Examples:\n  policyguard policy simulate --tool restart_service --arg service_name=cache\n  policyguard policy simulate --tool restart_service --trust low --mode EMERGENCY\n\nExits 5 when the answer is no."
+    )]
     Simulate(ask::AskArgs),
     /// Decide one request and say how: every stage, every rule that applies, every one that nearly did
-    #[command(after_help = "Example:\n  policyguard policy explain --tool delete_table --trust medium")]
+    #[command(
+        after_help = "Example:\n  policyguard policy explain --tool delete_table --trust medium"
+    )]
     Explain(ask::AskArgs),
 }
 
 pub(super) fn run(config: &Config, args: &PolicyArgs, format: Format) -> Result<Exit, CliError> {
-    let desk = Desk { path: config.policies.clone(), tools: catalogue()?, now: clock_now() };
+    let desk = Desk {
+        path: config.policies.clone(),
+        tools: catalogue()?,
+        now: clock_now(),
+    };
     match &args.command {
         PolicyCommand::Check(args) => check::run(&desk, args, format),
         PolicyCommand::Test(args) => test::run(&desk, args, format),
@@ -64,9 +76,13 @@ impl Desk {
     /// The policy that is meant: the one named, else the configured one, else the default on disk, else the copy built in.
     fn sources(&self, named: Option<&Path>) -> Result<Vec<Source>, CliError> {
         let default = Path::new(DEFAULT_POLICY);
-        let path = named.or(self.path.as_deref()).or_else(|| default.exists().then_some(default));
+        let path = named
+            .or(self.path.as_deref())
+            .or_else(|| default.exists().then_some(default));
         match path {
-            Some(path) => policy_admin::read(path).map_err(|fault| CliError::Config(fault.to_string())),
+            Some(path) => {
+                policy_admin::read(path).map_err(|fault| CliError::Config(fault.to_string()))
+            }
             None => Ok(policy_admin::embedded()),
         }
     }
@@ -82,7 +98,10 @@ impl Desk {
 /// Every tool that a gateway without upstream servers has.
 fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
     let cloud = CloudBackend::new(None).map_err(|fault| CliError::Unexpected(fault.to_string()))?;
-    let definitions = cloud.definitions().into_iter().chain(governance::definitions());
+    let definitions = cloud
+        .definitions()
+        .into_iter()
+        .chain(governance::definitions());
     Ok(definitions.map(|definition| definition.facts).collect())
 }
 
@@ -93,5 +112,9 @@ fn clock_now() -> Timestamp {
 
 /// Findings as people read them, one below the other.
 fn shown(findings: &[Finding]) -> String {
-    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    findings
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::{
-    ActionId, ActionRequest, Authentication, Context, ModeName, Principal, PrincipalStatus, Purpose, Resource, Stated,
+    ActionId, ActionRequest, Authentication, Context, ModeName, Principal, PrincipalStatus,
+    Purpose, Resource, Stated,
 };
 use crate::policy::decision::{Code, Decision, Effect};
 
@@ -43,9 +44,16 @@ pub struct CaseResult {
 
 impl Suite {
     /// Asks `decide` for every case; `default_mode` is the mode of cases that name none.
-    pub fn run(&self, default_mode: &ModeName, decide: impl Fn(ActionRequest) -> Decision) -> SuiteReport {
+    pub fn run(
+        &self,
+        default_mode: &ModeName,
+        decide: impl Fn(ActionRequest) -> Decision,
+    ) -> SuiteReport {
         let run = |case: &Case| case.result(&decide(case.request.to_request(default_mode)));
-        SuiteReport { suite: self.name.clone(), cases: self.cases.iter().map(run).collect() }
+        SuiteReport {
+            suite: self.name.clone(),
+            cases: self.cases.iter().map(run).collect(),
+        }
     }
 }
 
@@ -55,7 +63,11 @@ impl CaseRequest {
     pub fn to_request(&self, default_mode: &ModeName) -> ActionRequest {
         let mode = self.mode.clone().unwrap_or_else(|| default_mode.clone());
         let agent = &self.agent;
-        let status = if agent.suspended { PrincipalStatus::Suspended } else { PrincipalStatus::Active };
+        let status = if agent.suspended {
+            PrincipalStatus::Suspended
+        } else {
+            PrincipalStatus::Active
+        };
         ActionRequest {
             action_id: ActionId::from_bits(0),
             principal: Principal {
@@ -69,9 +81,14 @@ impl CaseRequest {
                 authentication: Authentication::Local,
             },
             action: self.action.clone(),
-            resource: Resource { name: Arc::from(self.tool.as_str()) },
+            resource: Resource {
+                name: Arc::from(self.tool.as_str()),
+            },
             arguments: self.arguments.clone(),
-            context: Context { lockdown: self.lockdown, ..Context::at(self.now, mode) },
+            context: Context {
+                lockdown: self.lockdown,
+                ..Context::at(self.now, mode)
+            },
             stated: Arc::new(Stated::default()),
             purpose: Purpose::Question,
             correlation_id: None,
@@ -105,21 +122,41 @@ impl Expectation {
             }
         };
         let (effect, code) = (decision.effect(), decision.code());
-        check("effect", Some(self.effect.as_str()), Some(effect.as_str().to_owned()), effect == self.effect);
-        check("code", self.code.map(Code::as_str), Some(code.as_str().to_owned()), self.code == Some(code));
+        check(
+            "effect",
+            Some(self.effect.as_str()),
+            Some(effect.as_str().to_owned()),
+            effect == self.effect,
+        );
+        check(
+            "code",
+            self.code.map(Code::as_str),
+            Some(code.as_str().to_owned()),
+            self.code == Some(code),
+        );
         let determinant = decision.determined_by();
         let policy = determinant.map(|it| it.policy.to_string());
         let policy_fits = self.policy.is_some() && self.policy == policy;
         check("policy", self.policy.as_deref(), policy, policy_fits);
-        let names = determinant.map(|it| (it.name.as_deref().map(str::to_owned), it.rule.to_string()));
+        let names =
+            determinant.map(|it| (it.name.as_deref().map(str::to_owned), it.rule.to_string()));
         let rule_fits = names.as_ref().is_some_and(|(name, place)| {
             self.rule.as_ref() == Some(place) || (name.is_some() && self.rule == *name)
         });
         let rule = names.map(|(name, place)| name.unwrap_or(place));
         check("rule", self.rule.as_deref(), rule, rule_fits);
-        let texts = std::iter::once(decision.reason()).chain(decision.problems().iter().map(String::as_str));
-        let reason_fits = self.reason.as_ref().is_some_and(|part| texts.clone().any(|text| text.contains(part)));
-        check("reason", self.reason.as_deref(), Some(texts.collect::<Vec<_>>().join("; ")), reason_fits);
+        let texts = std::iter::once(decision.reason())
+            .chain(decision.problems().iter().map(String::as_str));
+        let reason_fits = self
+            .reason
+            .as_ref()
+            .is_some_and(|part| texts.clone().any(|text| text.contains(part)));
+        check(
+            "reason",
+            self.reason.as_deref(),
+            Some(texts.collect::<Vec<_>>().join("; ")),
+            reason_fits,
+        );
         found
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn bundle() -> Bundle {
         modes: modes.map(|mode| (mode, ModeRules::default())).into(),
         always_blocked: NamePatterns::default(),
         always_blocked_because: String::new(),
+        always_blocked_at: place(1),
         time_restrictions: Vec::new(),
         operations: BTreeMap::new(),
         resource_policies: Vec::new(),
