@@ -1,8 +1,10 @@
 //! Where lint collects what it finds.
 
+use std::collections::HashSet;
+
 use crate::domain::{Timestamp, ToolFacts};
 use crate::policy::error::{Excerpt, Finding, FindingCode, FindingPlace};
-use crate::policy::rule::{Bundle, Place, Policy, Rule};
+use crate::policy::rule::{Bundle, NamePattern, Place, Policy, Rule};
 
 /// So far below the line of a policy, rule or mode its own words are looked for.
 const SEARCHED_LINES: usize = 400;
@@ -13,6 +15,8 @@ pub(super) struct Lint<'b> {
     pub(super) tools: &'b [ToolFacts],
     pub(super) now: Timestamp,
     findings: Vec<Finding>,
+    /// Entries of groups that were told already, wherever the group is used.
+    pub(super) told: HashSet<(String, String)>,
 }
 
 /// What a finding is about.
@@ -46,12 +50,13 @@ impl<'a> Subject<'a> {
 }
 
 impl<'b> Lint<'b> {
-    pub(super) const fn new(bundle: &'b Bundle, tools: &'b [ToolFacts], now: Timestamp) -> Self {
+    pub(super) fn new(bundle: &'b Bundle, tools: &'b [ToolFacts], now: Timestamp) -> Self {
         Self {
             bundle,
             tools,
             now,
             findings: Vec::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -99,6 +104,12 @@ impl<'b> Lint<'b> {
             .sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         self.findings
     }
+}
+
+/// The entry as it stands in its list.
+pub(super) fn written(entry: &NamePattern) -> String {
+    let group = entry.group.as_ref().map(|group| format!("@{group}"));
+    group.unwrap_or_else(|| entry.pattern.to_string())
 }
 
 /// A rule as messages name it: by its name, else by its place.

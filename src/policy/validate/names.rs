@@ -9,7 +9,10 @@ use crate::policy::rule::{Condition, NamePattern, NamePatterns, Parameter, RuleA
 use crate::policy::text::nearest;
 
 use super::deciding;
-use super::lint::{Lint, Subject};
+use super::lint::{Lint, Subject, written};
+
+/// The shortest start or end of a name for which a typo is guessed.
+const SHORTEST_GUESSED: usize = 6;
 
 /// Whether a list grants or guards.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,7 @@ fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, 
         .include
         .iter()
         .filter(|entry| !matches(&entry.pattern))
-        .map(|entry| (entry, suggestion(lint, &entry.pattern)))
+        .map(|entry| (entry, suggestion(lint, tools, &entry.pattern)))
         .filter(|(entry, near)| entry.pattern.exact().is_some() || idle || near.is_some())
         .collect();
     for (entry, near) in strays {
@@ -102,9 +105,13 @@ fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, 
             Some(_) => format!("there is no tool `{}`{guess}", entry.pattern),
             None => format!("`{}` matches no tool{guess}", entry.pattern),
         };
-        let word = entry.group.as_deref().unwrap_or(entry.pattern.as_str());
+        let word = written(entry);
+        let of_group = entry.group.is_some();
+        if of_group && !lint.told.insert((word.clone(), entry.pattern.to_string())) {
+            continue;
+        }
         let subject = Subject {
-            word,
+            word: &word,
             at: subject.at,
             rule: subject.rule,
         };
@@ -117,20 +124,36 @@ fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, 
     }
 }
 
-/// The pattern with its words replaced by those of the nearest tool, when that is near.
-fn suggestion(lint: &Lint<'_>, pattern: &Pattern) -> Option<String> {
+/// The pattern that was probably meant: a tool's name, or the start or end that tools' names have.
+///
+/// Short words have too many neighbours, and a word that stands in the same list is meant as well as its neighbour.
+fn suggestion(lint: &Lint<'_>, tools: &NamePatterns, pattern: &Pattern) -> Option<String> {
     let names = || lint.tools.iter().map(|tool| &*tool.name);
     if let Some(name) = pattern.exact() {
         return nearest(name, names()).map(str::to_owned);
     }
-    // `restrt_*` is near `restart_*` when some tool starts with `restart_`.
-    if let Some(start) = pattern.prefix().filter(|start| start.len() > 3) {
-        let starts = names().filter_map(|name| name.find('_').and_then(|at| name.get(..=at)));
-        return nearest(start, starts).map(|near| format!("{near}*"));
-    }
-    let end = pattern.suffix().filter(|end| end.len() > 3)?;
-    let ends = names().filter_map(|name| name.rfind('_').and_then(|at| name.get(at..)));
-    nearest(end, ends).map(|near| format!("*{near}"))
+    let near = if let Some(start) = pattern.prefix() {
+        let starts = names().filter_map(|name| name.get(..=name.find('_')?));
+        format!("{}*", near_word(start, starts)?)
+    } else {
+        let end = pattern.suffix()?;
+        let ends = names().filter_map(|name| name.get(name.rfind('_')?..));
+        format!("*{}", near_word(end, ends)?)
+    };
+    let stands_too = tools
+        .include
+        .iter()
+        .any(|entry| entry.pattern.as_str() == near);
+    (!stands_too).then_some(near)
+}
+
+/// The nearest word with the same first letter: `restrt_` is a slip for `restart_`, `start_` is a word of its own.
+fn near_word<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let first = |text: &str| text.trim_start_matches('_').chars().next();
+    let alike = words.filter(|other| first(other) == first(word));
+    (word.len() >= SHORTEST_GUESSED)
+        .then(|| nearest(word, alike))
+        .flatten()
 }
 
 /// The tool whose answer lists valid values must exist and change nothing.

@@ -4,10 +4,10 @@ use crate::domain::Pattern;
 use crate::policy::error::FindingCode;
 use crate::policy::glob::{covers, overlap};
 use crate::policy::plan::WAY_BACK;
-use crate::policy::rule::{NamePattern, NamePatterns, Rule, RuleAction};
+use crate::policy::rule::{NamePatterns, Rule, RuleAction};
 
 use super::deciding;
-use super::lint::{Lint, Subject, called};
+use super::lint::{Lint, Subject, called, written};
 
 /// Checks modes against themselves and `always_blocked`, and rules against both and the way back.
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -62,7 +62,7 @@ fn check_allow(lint: &mut Lint<'_>, what: &str, rule: &Rule) {
             let hint = "no rule, approval or override lifts that: take one of the two out";
             lint.note(
                 FindingCode::AllowsAlwaysBlocked,
-                &Subject::rule(rule, word(entry)),
+                &Subject::rule(rule, &written(entry)),
                 &message,
                 hint,
             );
@@ -74,7 +74,8 @@ fn check_modes(lint: &mut Lint<'_>) {
     let bundle = lint.bundle;
     for (name, mode) in &bundle.modes {
         for entry in mode.allowed_tools.iter().flat_map(|tools| &tools.include) {
-            let subject = Subject::other(&mode.at, word(entry));
+            let word = written(entry);
+            let subject = Subject::other(&mode.at, &word);
             if let Some(by) = covering(&bundle.always_blocked, &entry.pattern) {
                 let message = format!(
                     "mode {name} allows `{}`, which `{by}` of always_blocked blocks in every mode",
@@ -139,9 +140,4 @@ fn covering<'l>(list: &'l NamePatterns, pattern: &Pattern) -> Option<&'l Pattern
         .find(|by| covers(by, pattern))?;
     let spared = list.exclude.iter().any(|out| overlap(out, pattern));
     (!spared).then_some(by)
-}
-
-/// The word that stands in the file for the entry.
-fn word(entry: &NamePattern) -> &str {
-    entry.group.as_deref().unwrap_or(entry.pattern.as_str())
 }
