@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
+use super::code::Code;
 use super::compile::compile;
-use super::decision::{Code, Decision, Effect, Text};
+use super::decision::{Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ApprovalEvidence, Digest};
 
-use super::decision::{Code, Determinant, Effect, Remedy, Text};
+use super::code::Code;
+use super::decision::{Determinant, Effect, Remedy, Text};
 use super::engine::Engine;
 use super::index::Head;
 use super::mask::Mask;

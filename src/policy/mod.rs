@@ -1,5 +1,6 @@
 //! The rules: a bundle of policy files becomes an engine, the engine decides. Pure.
 
+mod code; // why, as a closed list
 mod decision; // what the engine answers
 mod document; // the policy file as written
 mod error; // what can be wrong with it
@@ -37,7 +38,8 @@ mod schema; // a tool's own input schema
 mod sections; // hours and resource policies
 mod words; // how problems show what was sent
 
-pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use code::Code;
+pub use decision::{Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use explain::{

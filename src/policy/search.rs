@@ -1,8 +1,8 @@
 //! Stage 10's search: the first entry of the order that fires, among those that can match the name at all.
 
+use super::code::Code;
 use super::condition::Truth;
 use super::constraint::check_parameter;
-use super::decision::Code;
 use super::evaluation::{Denial, Evaluation, Trace};
 use super::index::Head;
 use super::plan::{CompiledRule, EntryKind, Reach};

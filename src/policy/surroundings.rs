@@ -2,8 +2,9 @@
 
 use crate::domain::{ActionType, Health};
 
+use super::code::Code;
 use super::constraint::check_parameter;
-use super::decision::{Code, Text};
+use super::decision::Text;
 use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
 use super::rule::{Additional, ResourceName, ToolConstraints};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::domain::{AgentId, ModeName, NameError, Roles};
 
-use super::decision::{Code, Remedy, RemedyKind, Text};
+use super::code::Code;
+use super::decision::{Remedy, RemedyKind, Text};
 use super::evaluation::{Denial, Evaluation, Trace};
 use super::sections::{CompiledResource, Hours};
 

@@ -18,10 +18,6 @@ impl Permit {
     ///
     /// # Errors
     /// Gives the decision back when it does not allow, or when it answers a question instead of a run.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a refusal is an answer: the decision goes on to the caller"
-    )]
     pub fn issue(
         decision: Recorded<Decision>,
         caller: &Caller,
