@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
-use super::compile::compile;
+use super::compile::{ROOM, compile};
 use super::decision::{Code, Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
@@ -79,7 +79,7 @@ impl Engine {
         version: u64,
         folders: &[Pattern],
     ) -> Self {
-        compile(bundle, catalogue, version, folders)
+        compile(bundle, catalogue, version, folders, ROOM)
     }
 
     /// Decides one request (`spec/decision.md`, "The order").

@@ -15,4 +15,5 @@ mod explanations; // what is told about a decision
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours
 mod properties; // what must hold for random policies and requests
+mod size; // large policies
 mod support; // values to test with
