@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
 use super::code::Code;
-use super::compile::compile;
+use super::compile::{ROOM, compile};
 use super::decision::{Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
@@ -80,7 +80,7 @@ impl Engine {
         version: u64,
         folders: &[Pattern],
     ) -> Self {
-        compile(bundle, catalogue, version, folders)
+        compile(bundle, catalogue, version, folders, ROOM)
     }
 
     /// Decides one request (`spec/decision.md`, "The order").

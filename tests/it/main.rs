@@ -1,6 +1,5 @@
 //! One binary for all integration tests: each module looks at the house from outside.
 #![expect(
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -8,8 +7,6 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
@@ -28,6 +25,7 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod rest; // the execution API
 mod seed; // input → expected from the systems before
+mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store
 mod support; // values and gateways to test with
