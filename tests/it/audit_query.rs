@@ -24,8 +24,8 @@ async fn trail_of_sixty(store: &Store) -> Arc<dyn TrailReader> {
             "get_status"
         };
         let decision = asker.run(&recorder, tool, json!({"number": number}));
-        let recorded = recorder.decision(decision, &caller()).await.unwrap();
-        let of = recorded.outcome_of(&caller());
+        let decided = recorder.decision(decision, &caller()).await.unwrap();
+        let of = decided.outcome_of(&caller());
         recorder.outcome(of, done(), Vec::new()).await.unwrap();
     }
     recorder.close();

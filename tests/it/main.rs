@@ -1,36 +1,25 @@
-<<<<<<< HEAD
-//! All integration tests, as modules of one binary, so that they link once.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "tests: a failure is a panic, and what is skipped or measured is printed"
-)]
-
-mod audit;
-mod audit_query;
-mod audit_tamper;
-mod storage;
-mod trail;
-=======
 //! One binary for all integration tests: each module looks at the house from outside.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "tests"
+    reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod audit; // the trail as it is written
+mod audit_query; // the trail as it is read
+mod audit_tamper; // the trail as it is forged
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours
 mod properties; // what must hold for random policies and requests
+mod storage; // the ports of the store
 mod support; // values to test with
->>>>>>> engine
+mod trail; // helpers of the trail's tests
