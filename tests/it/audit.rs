@@ -1,4 +1,4 @@
-//! What the trail promises: nothing runs unrecorded, nothing acknowledged is lost, nothing is decided twice.
+//! What the trail promises: nothing runs unrecorded, nothing acknowledged is lost, nothing is recorded twice.
 
 use std::collections::HashSet;
 use std::future::poll_fn;

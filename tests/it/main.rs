@@ -8,8 +8,6 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
