@@ -8,7 +8,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    missing_docs,
+    clippy::unreachable,
     reason = "a benchmark: a failure is a panic, figures are printed and need no more than a double holds"
 )]
 
@@ -17,7 +17,6 @@
 mod trail;
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use policyguard::audit::{LogSync, Recorder};
@@ -95,8 +94,8 @@ async fn call(recorder: &Recorder, asker: &Asker, tool: &str) {
         json!({"service_name": "web-frontend", "environment": "production", "lines": 100});
     let decision = asker.run(recorder, tool, arguments);
     let from = caller();
-    let recorded = recorder.decision(decision, &from).await.unwrap();
-    let of = recorded.outcome_of(&from);
+    let decided = recorder.decision(decision, &from).await.unwrap();
+    let of = decided.outcome_of(&from);
     recorder.outcome(of, done(), Vec::new()).await.unwrap();
 }
 

@@ -55,9 +55,9 @@ async fn an_allowed_read_has_only_its_place_until_its_outcome_is_committed_with_
     let store = storage::open_temporary().unwrap();
     let (recorder, _) = open(&store, &HandClock::new());
     let decision = Asker::new().run(&recorder, "get_status", json!({}));
-    let recorded = recorder.decision(decision, &caller()).await.unwrap();
-    assert_eq!(recorded.seq(), None);
-    let of = recorded.outcome_of(&caller());
+    let decided = recorder.decision(decision, &caller()).await.unwrap();
+    assert_eq!(decided.seq(), None);
+    let of = decided.outcome_of(&caller());
     let outcome = recorder.outcome(of, done(), Vec::new()).await.unwrap();
     assert_eq!(outcome.seq(), Some(2));
     assert_eq!(kinds(&store), [RecordKind::Decision, RecordKind::Outcome]);
@@ -82,15 +82,15 @@ async fn what_may_change_something_and_what_is_denied_is_committed_before_the_an
     let denied = asker.run(&recorder, "no_such_tool", json!({}));
     let question = asker.ask(&recorder, "get_status", json!({}), Purpose::Question);
     for (decision, seq) in [(changing, 1), (denied, 2), (question, 3)] {
-        let recorded = recorder.decision(decision, &caller()).await.unwrap();
-        assert_eq!(recorded.seq(), Some(seq));
+        let decided = recorder.decision(decision, &caller()).await.unwrap();
+        assert_eq!(decided.seq(), Some(seq));
     }
     let records = everything(&store);
-    let asked: Vec<bool> = records
+    let questions: Vec<bool> = records
         .iter()
         .map(|record| record.decision.as_ref().unwrap().asked_by.is_some())
         .collect();
-    assert_eq!(asked, [false, false, true]);
+    assert_eq!(questions, [false, false, true]);
     assert_eq!(records[1].status(), Some(Status::Denied));
 }
 
@@ -137,8 +137,8 @@ async fn a_store_that_refuses_lets_nothing_happen_and_is_asked_again() {
     );
     assert_eq!(store.states().load_mode().unwrap(), None);
     let changing = asker.run(&recorder, "restart_service", json!({}));
-    let recorded = recorder.decision(changing, &caller()).await.unwrap();
-    assert_eq!(recorded.seq(), Some(1));
+    let decided = recorder.decision(changing, &caller()).await.unwrap();
+    assert_eq!(decided.seq(), Some(1));
 }
 
 #[tokio::test]
@@ -147,9 +147,9 @@ async fn an_outcome_that_was_refused_is_recorded_as_unknown_later() {
     let (commits, syncs) = <(Arc<Failure>, Arc<Failure>)>::default();
     let (recorder, _) = open_trail(failing(&store, &commits, &syncs), &HandClock::new());
     let decision = Asker::new().run(&recorder, "get_status", json!({}));
-    let recorded = recorder.decision(decision, &caller()).await.unwrap();
+    let decided = recorder.decision(decision, &caller()).await.unwrap();
     commits.set(true);
-    let of = recorded.outcome_of(&caller());
+    let of = decided.outcome_of(&caller());
     assert!(recorder.outcome(of, done(), Vec::new()).await.is_err());
     commits.set(false);
     recorder
@@ -221,8 +221,8 @@ async fn a_restart_goes_on_with_chain_and_ids_and_closes_what_was_left_open() {
             assert!(ids.insert(recorder.next_action_id()), "an id came twice");
         }
         let changing = asker.run(&recorder, "restart_service", json!({}));
-        let recorded = recorder.decision(changing, &caller()).await.unwrap();
-        let id = recorded.get().request().action_id;
+        let decided = recorder.decision(changing, &caller()).await.unwrap();
+        let id = decided.get().request().action_id;
         assert!(ids.insert(id), "an id came twice");
         left_open = Some(id);
     }
@@ -299,13 +299,13 @@ async fn every_record_is_canonical_json_and_is_read_back_as_it_was_written() {
     let odd =
         json!({"z": 1.5, "a": {"\u{20ac}": 1, "\r": [true, null, "\u{1f}\"\\"]}, "big": u64::MAX});
     let read = Asker::new().run(&recorder, "get_status", odd.clone());
-    let recorded = recorder.decision(read, &caller()).await.unwrap();
+    let decided = recorder.decision(read, &caller()).await.unwrap();
     let mut failed = done();
     failed.status = OutcomeStatus::Failed;
     failed.error = Some("it said \"no\"".to_owned());
     failed.result = Some(&odd);
     failed.findings = vec!["a finding".to_owned()];
-    let of = recorded.outcome_of(&caller());
+    let of = decided.outcome_of(&caller());
     recorder.outcome(of, failed, Vec::new()).await.unwrap();
     recorder
         .change(note("start"), Vec::new(), None)
@@ -402,8 +402,8 @@ async fn listeners_hear_every_record_in_order_before_its_caller_is_answered() {
                 let asker = Asker::new();
                 for _ in 0..50 {
                     let denied = asker.run(&recorder, "no_such_tool", json!({}));
-                    let recorded = recorder.decision(denied, &caller()).await.unwrap();
-                    let seq = recorded.seq().unwrap();
+                    let decided = recorder.decision(denied, &caller()).await.unwrap();
+                    let seq = decided.seq().unwrap();
                     assert!(heard.0.lock().unwrap().contains(&(seq, 0)));
                 }
             })
@@ -414,6 +414,6 @@ async fn listeners_hear_every_record_in_order_before_its_caller_is_answered() {
     }
     let heard = heard.0.lock().unwrap();
     let numbers: Vec<u64> = heard.iter().map(|(seq, _)| *seq).collect();
-    assert_eq!(numbers, Vec::from_iter(1..=401));
+    assert_eq!(numbers, (1..=401).collect::<Vec<_>>());
     assert_eq!(heard[0].1, 1);
 }

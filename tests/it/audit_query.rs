@@ -24,121 +24,66 @@ async fn trail_of_sixty(store: &Store) -> Arc<dyn TrailReader> {
             "get_status"
         };
         let decision = asker.run(&recorder, tool, json!({"number": number}));
-        let recorded = recorder.decision(decision, &caller()).await.unwrap();
-        let of = recorded.outcome_of(&caller());
+        let decided = recorder.decision(decision, &caller()).await.unwrap();
+        let of = decided.outcome_of(&caller());
         recorder.outcome(of, done(), Vec::new()).await.unwrap();
     }
     recorder.close();
     store.reader().unwrap()
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
+/// A filter in words; instants are minutes after the start.
+fn filter(words: &[(&str, &str)]) -> Filter {
+    let mut filter = Filter::default();
+    for &(name, value) in words {
+        let text = Some(value.to_owned());
+        let instant = || {
+            let minutes = Duration::from_mins(value.parse().unwrap());
+            Some(Timestamp::from_millis(START).plus(minutes))
+        };
+        match name {
+            "kind" => filter.kind = RecordKind::parse(value),
+            "agent" => filter.agent_id = text,
+            "tool" => filter.tool = text,
+            "type" => filter.action_type = text,
+            "status" => filter.status = Status::parse(value),
+            "since" => filter.since = instant(),
+            "until" => filter.until = instant(),
+            "text" => filter.text = text,
+            other => panic!("{other}"),
+        }
+    }
+    filter
 }
 
 #[tokio::test]
 async fn queries_filter_newest_first_and_page_to_the_end() {
     let store = storage::open_temporary().unwrap();
     let reader = trail_of_sixty(&store).await;
-    let after = |minutes| Some(Timestamp::from_millis(START).plus(Duration::from_mins(minutes)));
-    let none = Filter::default;
-    let kind = Some(RecordKind::Decision);
-    for (filter, total) in [
-        (none(), 60),
-        (Filter { kind, ..none() }, 30),
-        (
-            Filter {
-                agent_id: some("bot-1"),
-                ..none()
-            },
-            20,
-        ),
-        (
-            Filter {
-                agent_id: some("nobody"),
-                ..none()
-            },
-            0,
-        ),
-        (
-            Filter {
-                tool: some("delete_database"),
-                ..none()
-            },
-            12,
-        ),
-        (
-            Filter {
-                kind,
-                tool: some("get_status"),
-                agent_id: some("bot-0"),
-                ..none()
-            },
-            8,
-        ),
-        (
-            Filter {
-                status: Some(Status::Denied),
-                ..none()
-            },
-            6,
-        ),
-        (
-            Filter {
-                status: Some(Status::Allowed),
-                ..none()
-            },
-            24,
-        ),
-        (
-            Filter {
-                action_type: some("tool_call"),
-                ..none()
-            },
-            60,
-        ),
-        (
-            Filter {
-                action_type: some("data_read"),
-                ..none()
-            },
-            0,
-        ),
-        (
-            Filter {
-                since: after(10),
-                until: after(20),
-                ..none()
-            },
-            20,
-        ),
-        (
-            Filter {
-                text: some("DELETE_data"),
-                ..none()
-            },
-            12,
-        ),
-        (
-            Filter {
-                text: some("there is no such"),
-                ..none()
-            },
-            6,
-        ),
-        (
-            Filter {
-                text: some("nothing says this"),
-                ..none()
-            },
-            0,
-        ),
-    ] {
+    let decisions = ("kind", "decision");
+    let cases: [(&[(&str, &str)], u64); 14] = [
+        (&[], 60),
+        (&[decisions], 30),
+        (&[("agent", "bot-1")], 20),
+        (&[("agent", "nobody")], 0),
+        (&[("tool", "delete_database")], 12),
+        (&[decisions, ("tool", "get_status"), ("agent", "bot-0")], 8),
+        (&[("status", "denied")], 6),
+        (&[("status", "allowed")], 24),
+        (&[("type", "tool_call")], 60),
+        (&[("type", "data_read")], 0),
+        (&[("since", "10"), ("until", "20")], 20),
+        (&[("text", "DELETE_data")], 12),
+        (&[("text", "there is no such")], 6),
+        (&[("text", "nothing says this")], 0),
+    ];
+    for (words, total) in cases {
+        let filter = filter(words);
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
             let page = reader.query(&filter, cursor.as_deref(), 7).unwrap();
-            assert_eq!(page.total, total, "{filter:?}");
+            assert_eq!(page.total, total, "{words:?}");
             assert!(page.records.len() <= 7);
             seen.extend(page.records.iter().map(|record| record.seq));
             cursor = page.next_cursor;
@@ -146,7 +91,7 @@ async fn queries_filter_newest_first_and_page_to_the_end() {
                 break;
             }
         }
-        assert_eq!(seen.len() as u64, total, "{filter:?}");
+        assert_eq!(seen.len() as u64, total, "{words:?}");
         assert!(seen.is_sorted_by(|newer, older| newer > older), "{seen:?}");
     }
 }
@@ -158,10 +103,7 @@ async fn a_cursor_is_of_its_own_query_only() {
     let page = reader.query(&Filter::default(), None, 5).unwrap();
     let cursor = page.next_cursor.unwrap();
     let all = Filter::default();
-    let other = Filter {
-        tool: some("get_status"),
-        ..Filter::default()
-    };
+    let other = filter(&[("tool", "get_status")]);
     assert!(reader.query(&all, Some(&cursor), 5).is_ok());
     for (filter, cursor) in [
         (&other, cursor.as_str()),

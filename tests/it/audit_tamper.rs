@@ -19,8 +19,8 @@ async fn store_with(attempts: u64) -> TempDir {
     let asker = Asker::new();
     for number in 0..attempts {
         let decision = asker.run(&recorder, "get_status", json!({"number": number}));
-        let recorded = recorder.decision(decision, &caller()).await.unwrap();
-        let of = recorded.outcome_of(&caller());
+        let decided = recorder.decision(decision, &caller()).await.unwrap();
+        let of = decided.outcome_of(&caller());
         recorder.outcome(of, done(), Vec::new()).await.unwrap();
     }
     recorder.close();
