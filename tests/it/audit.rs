@@ -102,7 +102,7 @@ async fn a_change_and_its_record_are_written_together_or_not_at_all() {
     assert_eq!(change().await.unwrap().seq(), Some(1));
     let again = change().await;
     let Err(AuditError::Conflict(conflict)) = again else {
-        unreachable!("{again:?}")
+        panic!("{again:?}")
     };
     assert_eq!((conflict.wanted, conflict.stored), (1, 1));
     assert_eq!(everything(&store).len(), 1);

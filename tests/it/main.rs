@@ -14,6 +14,7 @@ mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
+mod closed; // what breaks allows nothing
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision

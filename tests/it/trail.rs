@@ -117,7 +117,7 @@ impl Asker {
         purpose: Purpose,
     ) -> Decision {
         let Value::Object(arguments) = arguments else {
-            unreachable!("arguments are an object")
+            panic!("arguments are an object")
         };
         self.engine.decide(&Arc::new(ActionRequest {
             action_id: recorder.next_action_id(),

@@ -139,6 +139,11 @@ impl House {
         }
     }
 
+    /// The policy file of a gateway that was opened with a policy of its own.
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.dir.path().join("policy.yaml")
+    }
+
     /// Where the gateway keeps its state.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
