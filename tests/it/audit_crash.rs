@@ -126,12 +126,12 @@ fn lines_until_killed(dir: &Path, moment: Duration) -> Vec<String> {
             let line = String::from_utf8(line).unwrap();
             if let Some(line) = line.strip_prefix("ack ") {
                 lines.push(line.to_owned());
-                drop(first.send(()));
+                first.send(()).ok();
             }
         }
         lines
     });
-    said.recv_timeout(Duration::from_secs(60)).unwrap();
+    said.recv_timeout(Duration::from_mins(1)).unwrap();
     std::thread::sleep(moment);
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
@@ -180,7 +180,7 @@ async fn load(recorder: Recorder, task: usize) {
         let decision = asker.run(&recorder, tool, json!({"task": task}));
         let id = decision.request().action_id;
         let decided = recorder.decision(decision, &caller()).await.unwrap();
-        if task % 3 == 0 {
+        if task.is_multiple_of(3) {
             say(&format!("denied {id}"));
             continue;
         }
