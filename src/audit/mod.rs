@@ -2,26 +2,26 @@
 //!
 //! No record, no action: whatever acts needs a [`Recorded`] decision, and only the [`Recorder`] makes one.
 
+mod record; // what a record says
+mod kinds; // its closed lists of words
+mod render; // its canonical text
+mod redact; // what is taken out of it first
+mod scribe; // how records are made of what happened
+mod tally; // counts instead of floods
 mod chain; // how records are sealed
-mod clerk; // the threads behind it
 mod columns; // what is searched by
-mod commit; // what its leader does
 mod entry; // what is written together
 mod error; // what can go wrong
+mod store; // what the trail needs from a store
 mod ids; // names of attempts
-mod kinds; // its closed lists of words
 mod line; // what waits to be written
-mod query; // how it is read back
-mod record; // what a record says
+mod writer; // group commit
+mod commit; // what its leader does
+mod clerk; // the threads behind it
 mod recorded; // proof that something is on record
 mod recorder; // who writes
 mod recovery; // what an earlier run left behind
-mod redact; // what is taken out of it first
-mod render; // its canonical text
-mod scribe; // how records are made of what happened
-mod store; // what the trail needs from a store
-mod tally; // counts instead of floods
-mod writer; // group commit
+mod query; // how it is read back
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};

@@ -11,12 +11,26 @@ use crate::policy::Decision;
 pub struct Recorded<T> {
     value: T,
     seq: Option<u64>,
+    counted: bool,
 }
 
 impl<T> Recorded<T> {
     /// For the recorder alone, once the record is as durable as its class asks.
     pub(super) const fn new(value: T, seq: Option<u64>) -> Self {
-        Self { value, seq }
+        Self {
+            value,
+            seq,
+            counted: false,
+        }
+    }
+
+    /// For the recorder alone: a read that shares its record with the reads of its minute.
+    pub(super) const fn counted(value: T) -> Self {
+        Self {
+            value,
+            seq: None,
+            counted: true,
+        }
     }
 
     /// What was recorded.
@@ -29,6 +43,12 @@ impl<T> Recorded<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         self.value
+    }
+
+    /// Whether it is one of many reads that share a record, and has no outcome of its own.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.counted
     }
 
     /// The number of its record; `None` while it has only its place in line.

@@ -223,6 +223,23 @@ impl Recorder {
         self.inner.writer.count(of, &caller.source, filters);
     }
 
+    /// Counts an allowed read of the trail or of management data; it shares its record with the reads of its minute.
+    ///
+    /// Such reads must work when the trail cannot be written, or nobody could see why.
+    #[must_use]
+    pub fn counted(&self, decision: Decision, caller: &Caller) -> Recorded<Decision> {
+        let request = decision.request();
+        let principal = &request.principal;
+        let who = principal.acted_by.as_ref().unwrap_or(&principal.agent_id);
+        self.access(
+            who.as_str(),
+            caller,
+            &request.resource.name,
+            &request.arguments.0,
+        );
+        Recorded::counted(decision)
+    }
+
     /// Whether the trail can be written.
     ///
     /// # Errors

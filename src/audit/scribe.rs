@@ -78,6 +78,25 @@ pub struct ChangeNote {
     pub details: Map<String, Value>,
 }
 
+impl ChangeNote {
+    /// A note of this kind of change.
+    #[must_use]
+    pub fn new(operation: &'static str, by: &str) -> Self {
+        Self {
+            operation,
+            by: by.to_owned(),
+            details: Map::new(),
+        }
+    }
+
+    /// The same, with a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+}
+
 /// Makes records.
 pub(super) struct Scribe {
     pub(super) chain: Arc<str>,

@@ -91,6 +91,8 @@ pub struct QuotaVerdict {
 /// The facts a call is decided with. A fact that is missing never allows more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
+    /// Counts the changes of policy, mode and lockdown that this context has seen; a permit of an older epoch does not start.
+    pub epoch: u64,
     /// The instant of the decision.
     pub now: Timestamp,
     /// The mode in force at that instant.
@@ -118,6 +120,7 @@ impl Context {
     #[must_use]
     pub fn at(now: Timestamp, mode: ModeName) -> Self {
         Self {
+            epoch: 0,
             now,
             mode,
             lockdown: false,

@@ -48,6 +48,13 @@ impl Timestamp {
         Self::from_millis(self.as_millis().saturating_add(millis))
     }
 
+    /// Whole seconds from `self` to `later`, rounded up; zero when that is before.
+    #[must_use]
+    pub fn seconds_until(self, later: Self) -> u64 {
+        let duration = self.until(later);
+        duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    }
+
     /// The time from `self` to `later`; zero when that is before.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {

@@ -19,12 +19,16 @@ use super::rule::{
 };
 use super::sections::{hours, resources};
 
-/// Compiles the bundle for the catalogue.
+/// So many heads the plans of all tools hold at most: 32 MiB.
+pub(super) const ROOM: usize = 2 << 20;
+
+/// Compiles the bundle for the catalogue; `room` is how many heads the plans may hold.
 pub(super) fn compile(
     bundle: Arc<Bundle>,
     catalogue: &[ToolFacts],
     version: u64,
     folders: &[Pattern],
+    room: usize,
 ) -> Engine {
     let mode_names: Vec<ModeName> = bundle.modes.keys().cloned().collect();
     let ordered = Ordered::of(&bundle, &mode_names);
@@ -33,11 +37,12 @@ pub(super) fn compile(
     let constraints = constraints_in_order(&bundle);
     let mut tools: Vec<ToolPlan> = Vec::new();
     let mut by_name = HashMap::default();
-    let planner = Planner {
+    let mut planner = Planner {
         bundle: &bundle,
         ordered: &ordered,
         hours: &hours,
         constraints: &constraints,
+        room,
     };
     for facts in catalogue {
         if check_run_name(&facts.name).is_err() || by_name.contains_key(&facts.name) {

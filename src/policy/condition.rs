@@ -181,7 +181,7 @@ pub(super) fn test_argument(test: &ArgumentTest, arguments: &Arguments) -> Truth
         TestOperator::Gte(limit) => compare(value, *limit, &[Ordering::Greater, Ordering::Equal]),
         TestOperator::Lt(limit) => compare(value, *limit, &[Ordering::Less]),
         TestOperator::Lte(limit) => compare(value, *limit, &[Ordering::Less, Ordering::Equal]),
-        TestOperator::Matches(regex) => text(value, |text| regex.compiled.is_match(text)),
+        TestOperator::Matches(regex) => text(value, |text| regex.is_match(text)),
         TestOperator::Glob(pattern) => text(value, |text| pattern.matches(text)),
     }
 }

@@ -299,7 +299,7 @@ fn check_length(
 fn check_pattern(spot: &Spot<'_>, text: &str, pattern: &WholeRegex, report: Report<'_>) {
     if text.len() > MAX_MATCHED {
         report(format_args!("parameter {spot}: is too long to be matched"));
-    } else if !pattern.compiled.is_match(text) {
+    } else if !pattern.is_match(text) {
         let source = &pattern.source;
         report(format_args!(
             "parameter {spot}: does not match the pattern {source}"

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
-use super::compile::compile;
-use super::decision::{Code, Decision, Effect, Text};
+use super::code::Code;
+use super::compile::{ROOM, compile};
+use super::decision::{Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
@@ -79,7 +80,7 @@ impl Engine {
         version: u64,
         folders: &[Pattern],
     ) -> Self {
-        compile(bundle, catalogue, version, folders)
+        compile(bundle, catalogue, version, folders, ROOM)
     }
 
     /// Decides one request (`spec/decision.md`, "The order").
@@ -88,6 +89,28 @@ impl Engine {
         let mut evaluation = Evaluation::new(self, request, Silent);
         let outcome = evaluation.run();
         self.decision(request, outcome, evaluation.used())
+    }
+
+    /// What a call of this name would be answered if its arguments fitted, for lists of tools.
+    ///
+    /// Rules that read arguments count as undecidable, so the answer is the more restrictive one.
+    #[must_use]
+    pub fn effect_by_name(&self, request: &ActionRequest) -> Effect {
+        let mut evaluation = Evaluation::new(self, request, Silent);
+        evaluation.with_arguments = false;
+        evaluation
+            .run()
+            .map_or(Effect::Deny, |answer| answer.effect)
+    }
+
+    /// The denial that stands where the rules themselves broke: a bug must not allow.
+    #[must_use]
+    pub fn refuse(&self, request: &Arc<ActionRequest>) -> Decision {
+        self.decision(
+            request,
+            Err(super::verdict::broken()),
+            super::evaluation::Used::default(),
+        )
     }
 
     /// The arguments as they will be sent on: defaults of constraints and schema filled in where one is missing.
@@ -152,7 +175,8 @@ impl Engine {
         Some(Standing {
             allowed: mode.allowed.has(plan.place) && !blocked,
             blocked,
-            reachable: (!mode.ceiling || mode.listed.has(plan.place)) && !blocked,
+            reachable: (!mode.ceiling || plan.is_gateway() || mode.listed.has(plan.place))
+                && !blocked,
         })
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ApprovalEvidence, Digest};
 
-use super::decision::{Code, Determinant, Effect, Remedy, Text};
+use super::code::Code;
+use super::decision::{Determinant, Effect, Remedy, Text};
 use super::engine::Engine;
 use super::index::Head;
 use super::mask::Mask;
@@ -102,6 +103,8 @@ pub(super) struct Evaluation<'a, T> {
     /// Heads that take part beside the enforced ones, when a shadow policy is tried; by rank.
     pub(super) shadow: &'a [Head],
     pub(super) trace: T,
+    /// Whether arguments count; not where only the name is asked about.
+    pub(super) with_arguments: bool,
     used: Used,
     /// A demand that holds whatever is allowed below it.
     floor: Option<Ask<'a>>,
@@ -121,6 +124,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             mask: Mask::of_request(request, place),
             shadow: &[],
             trace,
+            with_arguments: true,
             used: Used::default(),
             floor: None,
         }

@@ -5,7 +5,7 @@ use crate::domain::{
     check_tool_name,
 };
 
-use super::decision::Code;
+use super::code::Code;
 use super::evaluation::{Evaluation, Passed, Trace};
 use super::plan::CompiledMode;
 use super::verdict;

@@ -1,7 +1,17 @@
 //! The rules: a bundle of policy files becomes an engine, the engine decides. Pure.
 
+mod code; // why, as a closed list
 mod decision; // what the engine answers
+mod document; // the policy file as written
+mod error; // what can be wrong with it
+mod glob; // what patterns have in common
+mod import; // files in other forms than the native one
+mod load; // texts become a bundle
+mod normal; // the bundle as JSON, for hashing
 mod rule; // the normalized model that every dialect becomes
+mod suite; // tests of policies
+mod text; // bytes become trees with places
+mod validate; // what is probably not meant
 
 mod compile; // a bundle and a catalogue become an engine
 mod engine; // the snapshot that decides
@@ -28,14 +38,21 @@ mod schema; // a tool's own input schema
 mod sections; // hours and resource policies
 mod words; // how problems show what was sent
 
-pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use code::Code;
+pub use decision::{Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
+pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use explain::{
     Applies, Explanation, Fact, RuleName, RuleTrace, ShadowTrace, StageOutcome, StageTrace,
 };
+pub use import::{call_problems, parse_rules};
+pub use load::{Loaded, MAX_RULES, load};
 pub use rule::{
     Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
     Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,
     ParameterType, Place, Policy, ResourceName, ResourcePolicy, Rule, RuleAction, TestOperator,
     ToolConstraints, TrustSet, WholeRegex,
 };
+pub use suite::{Agent, Case, CaseRequest, CaseResult, Expectation, Suite, SuiteReport};
+pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
+pub use validate::{check, explain_in, validate};

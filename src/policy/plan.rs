@@ -189,8 +189,9 @@ pub(super) struct ToolPlan {
     pub(super) always_blocked: bool,
     /// Whether its schema or a constraint has a parameter `service_name`.
     pub(super) takes_service: bool,
-    /// The rules that match its name, but not those of any name; by rank.
-    pub(super) heads: Box<[Head]>,
+    /// The rules that match its name, but not those of any name; by rank. `None`: the plans of other tools took all
+    /// the room, and the index is asked, as for a name outside the catalogue.
+    pub(super) heads: Option<Box<[Head]>>,
     /// The windows of hours that hold for it.
     pub(super) hours: Box<[u32]>,
     /// What a call of it does to which resource.

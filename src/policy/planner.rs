@@ -20,11 +20,14 @@ pub(super) struct Planner<'a> {
     pub(super) ordered: &'a Ordered,
     pub(super) hours: &'a [Hours],
     pub(super) constraints: &'a [ToolConstraints],
+    /// How many heads the plans may still hold in all: thousands of broad patterns over a thousand tools would
+    /// otherwise take hundreds of megabytes.
+    pub(super) room: usize,
 }
 
 impl Planner<'_> {
     /// The plan of the tool at this place of the catalogue.
-    pub(super) fn plan(&self, facts: &ToolFacts, place: usize) -> ToolPlan {
+    pub(super) fn plan(&mut self, facts: &ToolFacts, place: usize) -> ToolPlan {
         let reach = Reach::of(facts);
         let touches = |patterns: &NamePatterns| reach.touches(facts, patterns);
         let heads = self.heads(facts, reach);
@@ -49,7 +52,7 @@ impl Planner<'_> {
             sources: self.sources(facts, &heads, &constraints),
             defaults: defaults(&facts.input_schema, &constraints),
             schema,
-            heads,
+            heads: self.take_room(heads, reach),
             facts: facts.clone(),
         }
     }
@@ -72,6 +75,16 @@ impl Planner<'_> {
         heads.sort_by_key(|head| head.rank);
         heads.dedup_by_key(|head| head.rank);
         heads.into_boxed_slice()
+    }
+
+    /// Keeps the heads if there is room; those of gateway tools are few, and the index doesn't know their limits.
+    fn take_room(&mut self, heads: Box<[Head]>, reach: Reach) -> Option<Box<[Head]>> {
+        match self.room.checked_sub(heads.len()) {
+            Some(room) => self.room = room,
+            None if reach == Reach::Ordinary => return None,
+            None => {}
+        }
+        Some(heads)
     }
 
     fn rule_of(&self, head: &Head) -> Option<&Rule> {

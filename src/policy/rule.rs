@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::domain::{Digest, ModeName, Pattern, PolicyId, Severity, Timestamp, TrustLevel};
 
 /// Where something is written: `policies/default.yaml:41`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file as people name it, or the door through which it came (`create_policy`).
     pub file: Arc<str>,
@@ -121,6 +121,8 @@ pub struct Bundle {
     pub always_blocked: NamePatterns,
     /// `global_rules.description`.
     pub always_blocked_because: String,
+    /// Where `global_rules` is written first.
+    pub always_blocked_at: Place,
     /// `time_restrictions` by tool pattern.
     pub time_restrictions: Vec<HourWindow>,
     /// `operations` by tool name.
@@ -140,6 +142,8 @@ pub struct Bundle {
 /// What one mode allows, blocks and lets rules reach.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModeRules {
+    /// Where it is written; without file and line where the bundle has no modes.
+    pub at: Place,
     /// For people.
     pub description: String,
     /// Why it blocks what it blocks; part of the reason of a denial.
@@ -326,8 +330,76 @@ pub enum ParameterType {
 pub struct WholeRegex {
     /// As the author wrote it.
     pub source: String,
-    /// Wrapped as `\A(?:…)\z`.
-    pub compiled: regex::Regex,
+    /// Wrapped as `\A(?:…)\z`; over bytes, so that no class, dot or case rule knows more than ASCII.
+    pub compiled: regex::bytes::Regex,
+}
+
+impl WholeRegex {
+    /// Compiles the text.
+    ///
+    /// # Errors
+    /// When it is no regex of the linear-time kind, is too large, or switches Unicode on.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        let build = |text: &str| {
+            regex::bytes::RegexBuilder::new(text)
+                .unicode(false)
+                .size_limit(MAX_REGEX_BYTES)
+                .dfa_size_limit(MAX_REGEX_BYTES)
+                .nest_limit(MAX_REGEX_NESTING)
+                .build()
+                .map_err(|fault| in_one_line(&fault))
+        };
+        if source.len() > MAX_REGEX_SOURCE {
+            return Err(format!(
+                "{} bytes are too long: at most {MAX_REGEX_SOURCE}",
+                source.len()
+            ));
+        }
+        if switches_unicode_on(source) {
+            return Err("classes are ASCII here: leave the flag `u` out".to_owned());
+        }
+        // On its own first: `a)|(?:b` would break out of the wrapping.
+        build(source)?;
+        let compiled = build(&format!(r"\A(?:{source})\z"))?;
+        Ok(Self {
+            source: source.to_owned(),
+            compiled,
+        })
+    }
+
+    /// Whether the regex covers the whole text.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        self.compiled.is_match(text.as_bytes())
+    }
+}
+
+/// The most memory that a compiled regex may take (`spec/limits.md` L13).
+const MAX_REGEX_BYTES: usize = 64 << 10;
+/// The deepest nesting of a regex.
+const MAX_REGEX_NESTING: u32 = 50;
+/// The longest regex, in bytes.
+const MAX_REGEX_SOURCE: usize = 4 << 10;
+
+/// What the regex library says, without the drawing around it.
+fn in_one_line(fault: &regex::Error) -> String {
+    if matches!(fault, regex::Error::CompiledTooBig(_)) {
+        return "compiled, it is larger than 64 KiB".to_owned();
+    }
+    let text = fault.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// Whether a group like `(?u)` or `(?i-u:…)` names the flag `u` before a minus.
+fn switches_unicode_on(source: &str) -> bool {
+    source.match_indices("(?").any(|(start, opening)| {
+        let rest = source.get(start + opening.len()..).unwrap_or_default();
+        rest.chars()
+            .take_while(char::is_ascii_alphabetic)
+            .any(|flag| flag == 'u')
+            && !rest.starts_with(['P', '<'])
+    })
 }
 
 impl PartialEq for WholeRegex {

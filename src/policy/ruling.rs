@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::domain::QuotaVerdict;
 
-use super::decision::{Code, Effect, Remedy, RemedyKind};
+use super::code::Code;
+use super::decision::{Effect, Remedy, RemedyKind};
 use super::evaluation::{Answer, Ask, Denial, Evaluation, Trace};
 use super::plan::CompiledRule;
 use super::rule::Condition;

@@ -2,8 +2,9 @@
 
 use crate::domain::{ActionType, Health};
 
+use super::code::Code;
 use super::constraint::check_parameter;
-use super::decision::{Code, Text};
+use super::decision::Text;
 use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
 use super::rule::{Additional, ResourceName, ToolConstraints};
@@ -32,7 +33,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let restricted = self
             .mode
             .and_then(|mode| self.engine.bundle.modes.get(&mode.name));
-        if !restricted.is_some_and(|rules| rules.service_restrictions) {
+        if !self.with_arguments || !restricted.is_some_and(|rules| rules.service_restrictions) {
             return Ok(());
         }
         let sent = self.request.arguments.get("service_name");
@@ -197,6 +198,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Stage 12: the schema, then every constraint; each tells every problem.
     pub(super) fn arguments(&mut self) -> Passed {
+        if !self.with_arguments {
+            return Ok(());
+        }
         if self.holds(|this, report| this.check_schema(report)) {
             if self.holds(|this, report| this.check_constraints(report)) {
                 return Ok(());

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::domain::{AgentId, ModeName, NameError, Roles};
 
-use super::decision::{Code, Remedy, RemedyKind, Text};
+use super::code::Code;
+use super::decision::{Remedy, RemedyKind, Text};
 use super::evaluation::{Denial, Evaluation, Trace};
 use super::sections::{CompiledResource, Hours};
 
@@ -35,6 +36,17 @@ pub(super) fn denial(
 /// The remedy of what an operator may lift for one call.
 pub(super) fn by_override(code: Code) -> String {
     format!("an operator's override for {code} lifts it")
+}
+
+/// Where the rules broke; no code is closer than that nothing allowed it.
+pub(super) fn broken() -> Box<Denial> {
+    let reason = "No decision could be made: internal error";
+    denial(
+        Code::DefaultDeny,
+        reason,
+        RemedyKind::Operator,
+        "the log names the cause under the action id",
+    )
 }
 
 pub(super) fn lockdown() -> Box<Denial> {

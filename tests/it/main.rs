@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
@@ -11,14 +10,24 @@
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
+mod docs; // what documents say of tests and each other
+mod explanations; // what is told about a decision
+mod gate; // races of changes against calls
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours
+mod policy_files; // what authors write and read
+mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
+mod rest; // the execution API
+mod seed; // input → expected from the systems before
+mod size; // large policies
+mod source; // the source tree as text
 mod storage; // the ports of the store
-mod support; // values to test with
+mod support; // values and gateways to test with
 mod trail; // helpers of the trail's tests

@@ -71,6 +71,10 @@ fn engine() -> Engine {
         modes: BTreeMap::from([(normal, ModeRules::default())]),
         always_blocked: NamePatterns::default(),
         always_blocked_because: String::new(),
+        always_blocked_at: policyguard::policy::Place {
+            file: Arc::from("test"),
+            line: 1,
+        },
         time_restrictions: Vec::new(),
         operations: BTreeMap::new(),
         resource_policies: Vec::new(),

@@ -4,11 +4,7 @@ use super::*;
 use crate::policy::rule::Format;
 
 fn regex(source: &str) -> WholeRegex {
-    let compiled = regex::Regex::new(&format!("\\A(?:{source})\\z")).expect("a regex");
-    WholeRegex {
-        source: source.to_owned(),
-        compiled,
-    }
+    WholeRegex::parse(source).expect("a regex")
 }
 
 fn parameter(kind: ParameterType) -> Parameter {

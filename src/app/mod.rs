@@ -1,0 +1,286 @@
+//! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
+
+mod start; // what holds at the first moment
+mod tasks; // what goes on beside calls
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{ChangeNote, Door, Recorder};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::decision_point::{DecisionPoint, Gate};
+use crate::domain::{Clock, ToolFacts};
+use crate::governance::{self, Facts, Governance};
+use crate::identity::LocalAuthenticator;
+use crate::pipeline::{Pipeline, RoadValues, Stations};
+use crate::policy_admin::Compiler;
+use crate::registry::Registry;
+use crate::storage::{self, Store, StoreError};
+use crate::telemetry::Health;
+use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
+use crate::transport::rest::{self, Hosts, Rest, Service};
+
+pub use tasks::Fatal;
+
+/// Why the gateway does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process owns the data directory.
+    #[error("{0}")]
+    Owned(String),
+    /// The policy does not load.
+    #[error("the policy does not load:\n{0}")]
+    Policy(String),
+    /// The store does not open.
+    #[error("{0}")]
+    Store(String),
+    /// What should never happen.
+    #[error("internal error at start: {0}")]
+    Internal(String),
+}
+
+/// What stands behind a gateway besides its configuration; tests put their own here.
+pub struct Parts {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Further backends behind the same road.
+    pub backends: Vec<Arc<dyn ToolBackend>>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            backends: Vec::new(),
+        }
+    }
+}
+
+/// An opened gateway.
+pub struct App {
+    /// The road.
+    pub pipeline: Arc<Pipeline>,
+    /// The gate before dispatch.
+    pub gate: Arc<Gate>,
+    /// The trail.
+    pub recorder: Recorder,
+    /// The named checks.
+    pub health: Arc<Health>,
+    /// What every version of the policy is compiled for.
+    compiler: Compiler,
+    facts: Facts,
+    policies: Option<PathBuf>,
+    data_dir: PathBuf,
+    running: TaskTracker,
+    stop: CancellationToken,
+    body_limit: usize,
+    hosts: Arc<Hosts>,
+    /// Owns the data directory; dropped last, when nothing writes any more.
+    _store: Store,
+}
+
+impl App {
+    /// Opens the gateway of this configuration.
+    ///
+    /// # Errors
+    /// When another process owns the data directory, or policy or store do not open.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        Self::open_with(config, Parts::default()).await
+    }
+
+    /// Opens the gateway of this configuration over these parts.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
+        let Parts { clock, backends } = parts;
+        let store = storage::open(&config.data_dir)?;
+        let cloud = Arc::new(
+            CloudBackend::new(start::stored_cloud(&store)?)
+                .map_err(|fault| OpenError::Store(fault.to_string()))?,
+        );
+        let definitions = definitions(&cloud, &backends);
+        let tools: Vec<ToolFacts> = definitions
+            .iter()
+            .map(|definition| definition.facts.clone())
+            .collect();
+        let policies = start::policy_path(config);
+        let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
+        let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
+        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now())
+            .map_err(OpenError::Policy)?;
+        start::report(&loaded);
+        let facts = start::facts(config, &store, &cloud, definitions)?;
+        let (recorder, recovery) = start::recorder(config, &store, &clock)?;
+        recorder.listen(Arc::clone(&facts.health) as Arc<_>);
+        let first = start::First {
+            store: &store,
+            loaded: &loaded,
+            compiler: &compiler,
+            recovery: &recovery,
+            clock: &*clock,
+        };
+        let situation = first.situation(&recorder).await?;
+        let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
+        let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
+        offers.extend(backends);
+        let rooms = Rooms {
+            store: &store,
+            recorder: &recorder,
+            gate: &gate,
+            clock: &clock,
+            facts: &facts,
+        };
+        let pipeline = rooms.road(offers, &config.data_dir)?;
+        Ok(Self {
+            pipeline,
+            gate,
+            health: Arc::new(start::checks(&recorder, &facts)),
+            recorder,
+            compiler,
+            facts,
+            policies,
+            data_dir: config.data_dir.clone(),
+            running: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            body_limit: config.body_limit,
+            hosts: Arc::new(Hosts::new(
+                &config.host,
+                &config.allowed_hosts,
+                &config.allowed_origins,
+            )),
+            _store: store,
+        })
+    }
+
+    /// The service for callers from the network.
+    #[must_use]
+    pub fn public_service(&self) -> Service {
+        rest::service(self.rest(Door::Rest))
+    }
+
+    /// The service for commands of this machine's operator.
+    #[must_use]
+    pub fn command_service(&self) -> Service {
+        rest::service(self.rest(Door::Cli))
+    }
+
+    fn rest(&self, door: Door) -> Rest {
+        Rest {
+            pipeline: Arc::clone(&self.pipeline),
+            health: Arc::clone(&self.health),
+            running: self.running.clone(),
+            hosts: Arc::clone(&self.hosts),
+            body_limit: self.body_limit,
+            door,
+        }
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Where the policy comes from, for people.
+    #[must_use]
+    pub fn policy_place(&self) -> String {
+        self.policies.as_ref().map_or_else(
+            || "the copy built in".to_owned(),
+            |path| path.display().to_string(),
+        )
+    }
+
+    /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.running.close();
+        self.running.wait().await;
+        let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
+        if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
+            tracing::error!(%fault, "the stop could not be recorded");
+        }
+        let recorder = self.recorder.clone();
+        drop(tokio::task::spawn_blocking(move || recorder.close()).await);
+    }
+}
+
+/// The rooms below the road.
+struct Rooms<'a> {
+    store: &'a Store,
+    recorder: &'a Recorder,
+    gate: &'a Arc<Gate>,
+    clock: &'a Arc<dyn Clock>,
+    facts: &'a Facts,
+}
+
+impl Rooms<'_> {
+    /// The road through the rooms, to these backends and the gateway's own.
+    fn road(
+        &self,
+        mut offers: Vec<Arc<dyn ToolBackend>>,
+        data_dir: &Path,
+    ) -> Result<Arc<Pipeline>, OpenError> {
+        let internal = |fault: &dyn std::fmt::Display| OpenError::Internal(fault.to_string());
+        let clock = Arc::clone(self.clock);
+        let decision_point = Arc::new(DecisionPoint::new(
+            Arc::clone(self.gate),
+            self.recorder.clone(),
+            Arc::clone(&self.facts.health),
+            clock,
+        ));
+        let reader = self.store.reader()?;
+        let governance = Governance::new(
+            Arc::clone(&decision_point),
+            reader,
+            self.facts.clone(),
+            data_dir.to_owned(),
+        );
+        offers.push(Arc::new(governance));
+        let pipeline = Arc::new(Pipeline::new(Stations {
+            authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
+            registry: Arc::new(Registry::default()),
+            decision_point: Arc::clone(&decision_point),
+            catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
+            recorder: self.recorder.clone(),
+            clock: Arc::clone(self.clock),
+        }));
+        decision_point
+            .values()
+            .ask_through(Arc::new(RoadValues(Arc::downgrade(&pipeline))));
+        Ok(pipeline)
+    }
+}
+
+/// Every tool there will be: the rules are compiled for them before the road that leads to them exists.
+fn definitions(cloud: &CloudBackend, backends: &[Arc<dyn ToolBackend>]) -> Vec<ToolDefinition> {
+    let further = backends.iter().flat_map(|backend| backend.definitions());
+    cloud
+        .definitions()
+        .into_iter()
+        .chain(further)
+        .chain(governance::definitions())
+        .collect()
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Owned { .. } => Self::Owned(error.to_string()),
+            StoreError::Absent(_)
+            | StoreError::File { .. }
+            | StoreError::KeyExposed { .. }
+            | StoreError::KeyMalformed(_)
+            | StoreError::KeyMissing(_)
+            | StoreError::KeyWrong(_)
+            | StoreError::TooNew { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database(_) => Self::Store(error.to_string()),
+        }
+    }
+}

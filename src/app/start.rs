@@ -1,0 +1,208 @@
+//! What holds at the first moment: the stored mode, the policy's version, lockdown, and the record of the start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::json;
+
+use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, StateChange};
+use crate::config::{AuthMode, Config};
+use crate::decision_point::{Moment, Situation};
+use crate::domain::{Clock, Health, Integrity, LockdownState, ModeState, Timestamp};
+use crate::governance::{self, Facts, Loaded};
+use crate::modes::{self, HealthBook};
+use crate::policy_admin::{Compiler, Release};
+use crate::storage::Store;
+use crate::telemetry;
+use crate::tools::{CloudBackend, ToolDefinition};
+
+use super::OpenError;
+
+/// The policy that is used when nobody names one, if it is there.
+const DEFAULT_POLICY: &str = "policies/default.yaml";
+
+/// The policy file or folder; `None`: the copy built in.
+pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
+    let default = PathBuf::from(DEFAULT_POLICY);
+    config
+        .policies
+        .clone()
+        .or_else(|| default.exists().then_some(default))
+}
+
+/// Says what lint found.
+pub(super) fn report(loaded: &Loaded) {
+    for finding in &loaded.findings {
+        tracing::warn!("{}", finding.headline());
+    }
+}
+
+/// What status shows, as it is known at start.
+pub(super) fn facts(
+    config: &Config,
+    store: &Store,
+    cloud: &CloudBackend,
+    definitions: Vec<ToolDefinition>,
+) -> Result<Facts, OpenError> {
+    let stored = store.states().load_health()?;
+    let mut health: BTreeMap<String, Health> = stored
+        .into_iter()
+        .map(|(service, health, _)| (service, health))
+        .collect();
+    if health.is_empty() {
+        health = cloud.health().into_iter().collect();
+    }
+    let auth = match config.auth {
+        AuthMode::Local => "local",
+    };
+    let tools = OnceLock::from(definitions);
+    Ok(Facts {
+        auth,
+        tools: Arc::new(tools),
+        health: Arc::new(HealthBook::new(health)),
+        ..Facts::default()
+    })
+}
+
+/// The simulated cloud as it was stored.
+pub(super) fn stored_cloud(store: &Store) -> Result<Option<serde_json::Value>, OpenError> {
+    Ok(store.states().load_cloud()?.map(|(_, state)| state))
+}
+
+/// Takes the trail over, with what an earlier run left open.
+pub(super) fn recorder(
+    config: &Config,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Recorder, Recovery), OpenError> {
+    let durability = if config.sync_everything {
+        DurabilityPolicy::Strict
+    } else {
+        DurabilityPolicy::Balanced
+    };
+    let settings = audit::Config {
+        durability,
+        ..audit::Config::default()
+    };
+    let opened = Recorder::open(store.trail()?, Arc::clone(clock), settings);
+    let (recorder, recovery) = opened.map_err(|fault| OpenError::Store(fault.to_string()))?;
+    if !recovery.closed.is_empty() {
+        tracing::warn!(
+            count = recovery.closed.len(),
+            "calls whose outcome nobody saw are closed as unknown"
+        );
+    }
+    Ok((recorder, recovery))
+}
+
+/// The checks of readiness.
+pub(super) fn checks(recorder: &Recorder, facts: &Facts) -> telemetry::Health {
+    let health = telemetry::Health::default();
+    let trail = recorder.clone();
+    health.watch("audit", move || {
+        trail.health().err().map(|fault| fault.to_string())
+    });
+    let facts = facts.clone();
+    health.watch("policy", move || {
+        facts
+            .policy_fault()
+            .map(|_| "degraded: the newest files do not load".to_owned())
+    });
+    health
+}
+
+/// What the first situation is made of.
+pub(super) struct First<'a> {
+    pub(super) store: &'a Store,
+    pub(super) loaded: &'a Loaded,
+    pub(super) compiler: &'a Compiler,
+    pub(super) recovery: &'a Recovery,
+    pub(super) clock: &'a dyn Clock,
+}
+
+impl First<'_> {
+    /// The first situation, which stands on the record of the start.
+    pub(super) async fn situation(&self, recorder: &Recorder) -> Result<Situation, OpenError> {
+        let moment = Moment::of(self.clock);
+        let bundle = &self.loaded.bundle;
+        let latest = self.store.states().latest_release()?.map(|stored| Release {
+            version: stored.version,
+            digest: stored.digest,
+        });
+        let (release, is_new) = Release::after(latest.as_ref(), bundle);
+        let (mode, moved) = self.mode(moment.wall)?;
+        let lockdown = self
+            .store
+            .states()
+            .load_lockdown()?
+            .unwrap_or_else(|| never_locked(moment.wall));
+        let mut changes = Vec::new();
+        if is_new {
+            changes.push(release.activate(&bundle.name, self.loaded.content.clone()));
+        }
+        if moved {
+            changes.push(StateChange::SetMode(mode.clone()));
+        }
+        let note = ChangeNote::new("start", "gateway")
+            .with("pid", json!(std::process::id()))
+            .with("version", json!(env!("CARGO_PKG_VERSION")))
+            .with("policy_version", json!(release.version))
+            .with("mode", json!(mode.mode));
+        recorder
+            .change(note, changes, None)
+            .await
+            .map_err(|fault| OpenError::Store(fault.to_string()))?;
+        let engine = self.compiler.engine(bundle, release.version);
+        let situation = Situation {
+            epoch: 0,
+            engine: Arc::new(engine),
+            modes: mode.clone(),
+            mode_ends: None,
+            lockdown,
+            integrity: Integrity::Ok,
+        };
+        Ok(situation.with_mode(mode, moment))
+    }
+
+    /// The mode to start with, and whether it is another than the stored one.
+    ///
+    /// A mode that ended while nobody looked has ended; so has one whose end a clock that went back cannot tell.
+    fn mode(&self, now: Timestamp) -> Result<(ModeState, bool), OpenError> {
+        let bundle = &self.loaded.bundle;
+        let Some(stored) = self.store.states().load_mode()? else {
+            let first = ModeState {
+                revision: 1,
+                mode: bundle.default_mode.clone(),
+                base_mode: bundle.default_mode.clone(),
+                since: now,
+                by: "gateway".to_owned(),
+                reason: "first start".to_owned(),
+                expires_at: None,
+                temporary: false,
+                incident_scope: None,
+            };
+            return Ok((first, true));
+        };
+        if let Some(state) = governance::homeless(&stored, bundle, now) {
+            return Ok((state, true));
+        }
+        let went_back = self.recovery.last_at.is_some_and(|last| now < last);
+        let ended = stored.expires_at.is_some_and(|end| now >= end || went_back);
+        if ended {
+            Ok((modes::fall_back(&stored, now), true))
+        } else {
+            Ok((stored, false))
+        }
+    }
+}
+
+fn never_locked(now: Timestamp) -> LockdownState {
+    LockdownState {
+        revision: 0,
+        on: false,
+        since: now,
+        by: "gateway".to_owned(),
+        reason: "never".to_owned(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Where a command finds its gateway: at an address, behind the socket of the data directory, or in itself.
+
+use serde_json::Value;
+
+use crate::app::{App, OpenError};
+use crate::config::Config;
+use crate::outbound::{Client, OutboundError};
+use crate::transport::rest::Service;
+
+use super::{CliError, Exit};
+
+/// The name of the socket in the data directory.
+pub(super) const SOCKET: &str = "gateway.sock";
+
+/// How to find the gateway.
+pub(super) struct Find<'a> {
+    /// The configuration of this process.
+    pub(super) config: &'a Config,
+    /// The address that was named.
+    pub(super) url: Option<String>,
+}
+
+/// A gateway that was found.
+pub(super) enum Gateway {
+    /// A running one.
+    Running {
+        /// The client.
+        client: Client,
+        /// What people call it.
+        at: String,
+    },
+    /// This process, which owns the data directory for the length of the command.
+    Own(Box<App>, Service),
+}
+
+/// What a gateway answered.
+pub(super) struct Reply {
+    /// The status.
+    pub(super) status: u16,
+    /// The body.
+    pub(super) body: Value,
+}
+
+impl Find<'_> {
+    /// The gateway that the command acts on; without a running one the process becomes the owner itself.
+    pub(super) async fn gateway(&self) -> Result<Gateway, CliError> {
+        if let Some(running) = self.named()? {
+            return Ok(running);
+        }
+        match App::open(self.config).await {
+            Ok(app) => {
+                let service = app.command_service();
+                Ok(Gateway::Own(Box::new(app), service))
+            }
+            Err(OpenError::Owned(_)) => self.behind_socket(),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// The running gateway; there must be one.
+    pub(super) fn running(&self) -> Result<Gateway, CliError> {
+        match self.named()? {
+            Some(running) => Ok(running),
+            None => self.behind_socket(),
+        }
+    }
+
+    /// Whether an address was named, so that files of this machine say nothing.
+    pub(super) const fn is_remote(&self) -> bool {
+        self.url.is_some()
+    }
+
+    fn named(&self) -> Result<Option<Gateway>, CliError> {
+        let Some(url) = &self.url else {
+            return Ok(None);
+        };
+        let base = url.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") {
+            return Err(CliError::Usage(format!(
+                "`{base}` is not an address of a gateway: write http://HOST:PORT (https is not supported yet)"
+            )));
+        }
+        let client = Client::at(&base).map_err(|fault| unanswered(&fault, &base))?;
+        Ok(Some(Gateway::Running { client, at: base }))
+    }
+
+    fn behind_socket(&self) -> Result<Gateway, CliError> {
+        let socket = self.config.data_dir.join(SOCKET);
+        let at = socket.display().to_string();
+        let client = Client::behind(&socket).map_err(|fault| unanswered(&fault, &at))?;
+        Ok(Gateway::Running { client, at })
+    }
+}
+
+impl Gateway {
+    /// Asks for a path.
+    pub(super) async fn get(&self, path: &str) -> Result<Reply, CliError> {
+        let (status, bytes) = match self {
+            Self::Running { client, at } => client
+                .get(path)
+                .await
+                .map_err(|fault| unanswered(&fault, at))?,
+            Self::Own(_, service) => service.ask("GET", path, Vec::new()).await,
+        };
+        Ok(Reply {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
+    }
+
+    /// Sends a body to a path.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Reply, CliError> {
+        let (status, bytes) = match self {
+            Self::Running { client, at } => client
+                .post(path, body.to_string())
+                .await
+                .map_err(|fault| unanswered(&fault, at))?,
+            Self::Own(_, service) => {
+                service
+                    .ask("POST", path, body.to_string().into_bytes())
+                    .await
+            }
+        };
+        Ok(Reply {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
+    }
+
+    /// Ends the command's own ownership of the data directory, if it has one.
+    pub(super) async fn close(self) {
+        match self {
+            Self::Running { .. } => {}
+            Self::Own(app, _) => app.close().await,
+        }
+    }
+}
+
+fn unanswered(fault: &OutboundError, at: &str) -> CliError {
+    match fault {
+        OutboundError::Unreachable(why) => CliError::Unreachable {
+            at: at.to_owned(),
+            why: why.clone(),
+        },
+        OutboundError::NoClient(_) => CliError::Unexpected(fault.to_string()),
+    }
+}
+
+impl Reply {
+    /// The body of a success.
+    ///
+    /// # Errors
+    /// What the gateway said instead.
+    pub(super) fn success(self) -> Result<Value, CliError> {
+        if (200..300).contains(&self.status) {
+            return Ok(self.body);
+        }
+        let detail = match self.body.get("detail") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(problems)) => problems
+                .iter()
+                .filter_map(|problem| problem.get("msg")?.as_str())
+                .collect::<Vec<_>>()
+                .join("; "),
+            _ => format!("the gateway answered {}", self.status),
+        };
+        let hint = self
+            .body
+            .get("hint")
+            .and_then(Value::as_str)
+            .map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+        let text = super::output::plain(&format!("{detail}{hint}"));
+        Err(match self.status {
+            400..=499 if self.status == 403 || self.status == 401 => CliError::Denied(text),
+            400..=499 => CliError::Usage(text),
+            _ => CliError::Unexpected(text),
+        })
+    }
+}
+
+impl From<OpenError> for CliError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Owned(_) | OpenError::Policy(_) | OpenError::Store(_) => {
+                Self::Config(error.to_string())
+            }
+            OpenError::Internal(_) => Self::Unexpected(error.to_string()),
+        }
+    }
+}
+
+/// What a command ends with after it closed its gateway.
+pub(super) async fn finish(
+    gateway: Gateway,
+    result: Result<Exit, CliError>,
+) -> Result<Exit, CliError> {
+    gateway.close().await;
+    result
+}

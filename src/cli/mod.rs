@@ -1,0 +1,227 @@
+//! The command line: every command, its flags and its exit code.
+
+mod audit; // audit tail | query | verify
+mod client; // where a command finds its gateway
+mod cloud; // cloud reset
+mod config; // config show
+mod exit; // exit codes
+mod health; // health
+mod lockdown; // lockdown on | off | --drill
+mod mode; // mode get | set
+mod output; // text for people, JSON for machines
+mod policy; // policy check | simulate | explain | test
+mod serve; // serve
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::config::{Config, Flags, load};
+use crate::telemetry::start_logs;
+
+pub use exit::{CliError, Exit};
+
+/// A policy gateway between AI agents and the tools they call.
+///
+/// Without a command it serves: HTTP on 127.0.0.1:8000, policy from policies/default.yaml, state in data/.
+#[derive(Debug, Parser)]
+#[command(name = "policyguard", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  policyguard                                   serve on http://127.0.0.1:8000
+  policyguard mode set EMERGENCY --reason 'the cache is down' --for 10m
+  policyguard lockdown on --reason 'agent out of control'
+  policyguard policy check policies/
+  policyguard audit verify
+
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 configuration or policy invalid, 4 policy tests failed, 5 denied,
+6 audit chain broken, 7 server unreachable, 78 unsafe configuration refused.";
+
+/// Settings and output; each setting can also stand in policyguard.yaml or in the environment.
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration file (default: policyguard.yaml, if it is there)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, global = true, help_heading = "Settings")]
+    host: Option<String>,
+    /// Port to listen on; 0 lets the system choose [default: 8000]
+    #[arg(long, global = true, help_heading = "Settings")]
+    port: Option<String>,
+    /// Where state is kept [default: data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Settings")]
+    data_dir: Option<String>,
+    /// Policy file or folder [default: policies/default.yaml, else the copy built in]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Settings")]
+    policies: Option<String>,
+    /// Doors to open; only `http` exists yet [default: http]
+    #[arg(long, global = true, help_heading = "Settings")]
+    transport: Option<String>,
+    /// Who is believed to be who; only `local` exists yet [default: local]
+    #[arg(long, global = true, help_heading = "Settings")]
+    auth: Option<String>,
+    /// error, warn, info, debug, trace [default: info]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Settings")]
+    log_level: Option<String>,
+    /// text or json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Settings")]
+    log_format: Option<String>,
+    /// Gateway to talk to [default: the one that owns the data directory]
+    #[arg(long, global = true, env = "POLICYGUARD_URL", help_heading = "Output")]
+    url: Option<String>,
+    /// How results are printed
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        help_heading = "Output"
+    )]
+    output: output::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve (what happens without a command)
+    Serve,
+    /// Show or switch the mode of operation
+    Mode(mode::ModeArgs),
+    /// Halt everything but status reads, lift it again, or prove that it would work
+    Lockdown(lockdown::LockdownArgs),
+    /// Check, test, simulate and explain policies
+    Policy(policy::PolicyArgs),
+    /// Read and verify the audit trail
+    Audit(audit::AuditArgs),
+    /// The simulated cloud
+    Cloud(cloud::CloudArgs),
+    /// Ask a running gateway whether it is well
+    Health,
+    /// Show the configuration
+    Config(config::ConfigArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version,
+}
+
+/// Runs the command line to its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(fault) => {
+            drop(fault.print());
+            return if fault.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
+        }
+    };
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error}"));
+            error.exit().into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    let Cli { global, command } = cli;
+    let format = global.output;
+    match command {
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "policyguard",
+                &mut std::io::stdout(),
+            );
+            return Ok(Exit::Ok);
+        }
+        Some(Command::Version) => {
+            writeln!(
+                std::io::stdout(),
+                "policyguard {}",
+                env!("CARGO_PKG_VERSION")
+            )?;
+            return Ok(Exit::Ok);
+        }
+        _ => {}
+    }
+    let config = configure(&global, command.as_ref())?;
+    let find = client::Find {
+        config: &config,
+        url: global.url.clone(),
+    };
+    match command {
+        None | Some(Command::Serve) => block_on(serve::run(&config)),
+        Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
+        Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
+        Some(Command::Policy(args)) => policy::run(&config, &args, format),
+        Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
+        Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
+        Some(Command::Health) => block_on(health::run(&find, format)),
+        Some(Command::Config(args)) => config::run(&config, &args, format),
+        Some(Command::Completions { .. } | Command::Version) => Ok(Exit::Ok),
+    }
+}
+
+/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
+fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+    let named = [
+        ("server.host", &global.host),
+        ("server.port", &global.port),
+        ("data_dir", &global.data_dir),
+        ("policies", &global.policies),
+        ("transport", &global.transport),
+        ("auth", &global.auth),
+        ("log.level", &global.log_level),
+        ("log.format", &global.log_format),
+    ];
+    let values = named
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.clone()?)))
+        .collect();
+    let config = load(&Flags {
+        config: global.config.clone(),
+        values,
+    })?;
+    let serving = matches!(command, None | Some(Command::Serve));
+    let asked = global.log_level.is_some();
+    let level = if serving || asked {
+        config.log_level.as_str()
+    } else {
+        "warn"
+    };
+    start_logs(level, config.log_format)
+        .map_err(|fault| CliError::Config(format!("`log.level`: {fault}")))?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+fn block_on(work: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(work);
+    // A task that does not end must not hold the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}

@@ -1,0 +1,76 @@
+//! Results on stdout: tables and sentences for people, JSON or YAML for machines.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use super::CliError;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON value.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// Prints the value as JSON or YAML, or the text that people read.
+///
+/// # Errors
+/// When stdout is closed.
+pub(super) fn print(
+    format: Format,
+    value: &Value,
+    text: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    let shown = match format {
+        Format::Table => plain(&text()),
+        Format::Json => serde_json::to_string_pretty(value)
+            .map_err(|fault| CliError::Unexpected(fault.to_string()))?,
+        Format::Yaml => {
+            serde_yaml::to_string(value).map_err(|fault| CliError::Unexpected(fault.to_string()))?
+        }
+    };
+    writeln!(std::io::stdout(), "{}", shown.trim_end())?;
+    Ok(())
+}
+
+/// A table without borders.
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_header(header.iter().copied());
+    table.add_rows(rows);
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
+}
+
+/// The text without what a terminal would obey: what agents wrote is shown, not carried out.
+pub(super) fn plain(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            if c == '\n' || !c.is_control() {
+                vec![c]
+            } else {
+                c.escape_default().collect()
+            }
+        })
+        .collect()
+}
+
+/// The member as text; empty when it is missing or null.
+pub(super) fn member(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! `serve`: opens the doors, says where they are, and stops without cutting anyone off.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::transport::{Doors, serve};
+
+use super::client::SOCKET;
+use super::{CliError, Exit};
+
+/// How long callers that wait for a broken trail get to hear of it.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    let app = App::open(config).await?;
+    app.check_lockdown_file().await;
+    let socket = app.data_dir().join(SOCKET);
+    let unusable = |fault: &dyn std::fmt::Display| CliError::Config(fault.to_string());
+    let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
+        Ok(doors) => doors,
+        Err(fault) => {
+            app.close().await;
+            return Err(unusable(&fault));
+        }
+    };
+    let mut tasks = app.start_tasks();
+    announce(config, &app, &doors.address()?.to_string())?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tasks.spawn(async move {
+        if wait_for_signal().await.is_ok() {
+            tracing::info!("stopping: running calls end first");
+            told.cancel();
+        }
+    });
+    let served = tokio::select! {
+        served = serve(doors, app.public_service(), app.command_service(), stop) => served,
+        fatal = app.broken() => {
+            tracing::error!(%fatal, "the process ends");
+            tokio::time::sleep(LAST_WORDS).await;
+            return Ok(Exit::Unexpected);
+        }
+    };
+    tasks.shutdown().await;
+    app.close().await;
+    served.map_err(|fault| CliError::Unexpected(fault.to_string()))?;
+    Ok(Exit::Ok)
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// A few lines: what runs, where the doors are, who is believed to be who.
+fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
+    let situation = app.gate.situation();
+    let bundle = situation.engine.bundle();
+    let locked = if situation.lockdown.on {
+        "\n  LOCKDOWN is on: lift it with `policyguard lockdown off`"
+    } else {
+        ""
+    };
+    writeln!(
+        std::io::stderr(),
+        "policyguard {version}\n\
+         \x20 REST    http://{address}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
+         \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
+         \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
+         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port",
+        version = env!("CARGO_PKG_VERSION"),
+        socket = config.data_dir.join(SOCKET).display(),
+        name = bundle.name,
+        policy = situation.engine.version(),
+        from = app.policy_place(),
+        mode = situation.modes.mode,
+    )
+}

@@ -1,0 +1,424 @@
+//! The three layers: file, environment, flags. Every problem is reported at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::telemetry::LogFormat;
+
+use super::check::{ConfigError, local_means_loopback};
+use super::settings::{SETTINGS, Setting};
+use super::{AuthMode, Config, Resolved, ValueOrigin};
+
+/// The file that is read when nobody names one, if it is there.
+const DEFAULT_FILE: &str = "policyguard.yaml";
+/// Variables with our prefix that are no settings but known.
+const OTHER_VARIABLES: [&str; 4] = [
+    "POLICYGUARD_CONFIG",
+    "POLICYGUARD_URL",
+    "POLICYGUARD_API_KEY",
+    "POLICYGUARD_BOOTSTRAP_KEY_FILE",
+];
+/// The longest body that can be allowed (`spec/limits.md`).
+const BODY_CAP: usize = 4 * 1024 * 1024;
+
+/// What the command line said, by setting key.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// Values by setting key.
+    pub values: BTreeMap<&'static str, String>,
+}
+
+/// The environment as the process sees it.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Loads the configuration of this process.
+///
+/// # Errors
+/// Every value that does not fit, or why the start would be unsafe.
+pub fn load(flags: &Flags) -> Result<Config, ConfigError> {
+    resolve(flags, &environment())
+}
+
+/// Loads a configuration from these flags and this environment.
+///
+/// # Errors
+/// Every value that does not fit, or why the start would be unsafe.
+pub fn resolve(
+    flags: &Flags,
+    environment: &BTreeMap<String, String>,
+) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| environment.get("POLICYGUARD_CONFIG").map(PathBuf::from));
+    let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let from_file = read_file(&file, named.is_some(), &mut problems);
+    check_environment(environment, &mut problems, &mut warnings);
+    let resolved: Vec<Resolved> = SETTINGS
+        .iter()
+        .map(|setting| {
+            let (value, origin) = flag(setting, flags)
+                .or_else(|| variable(setting, environment))
+                .or_else(|| {
+                    from_file
+                        .get(setting.key)
+                        .map(|value| (value.clone(), ValueOrigin::File(file.clone())))
+                })
+                .unwrap_or_else(|| (setting.default.to_owned(), ValueOrigin::Default));
+            Resolved {
+                key: setting.key,
+                value,
+                origin,
+            }
+        })
+        .collect();
+    let config = typed(resolved, warnings, &mut problems);
+    if !problems.is_empty() {
+        return Err(ConfigError::Invalid(problems));
+    }
+    local_means_loopback(&config.host)?;
+    Ok(config)
+}
+
+fn flag(setting: &Setting, flags: &Flags) -> Option<(String, ValueOrigin)> {
+    let value = flags.values.get(setting.key)?;
+    Some((
+        value.clone(),
+        ValueOrigin::Flag(setting.flag.unwrap_or("--")),
+    ))
+}
+
+fn variable(
+    setting: &Setting,
+    environment: &BTreeMap<String, String>,
+) -> Option<(String, ValueOrigin)> {
+    let generic = setting.generic_variable();
+    let names = [Some(generic.as_str()), setting.variable];
+    names.into_iter().flatten().find_map(|name| {
+        let value = environment.get(name)?;
+        Some((value.clone(), ValueOrigin::Environment(name.to_owned())))
+    })
+}
+
+/// Reads the file into values by key; what does not fit becomes a problem.
+fn read_file(
+    file: &Path,
+    must_exist: bool,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+            return values;
+        }
+        Err(fault) => {
+            problems.push(format!("{}: cannot be read: {fault}", file.display()));
+            return values;
+        }
+    };
+    if text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
+        return values;
+    }
+    match serde_yaml::from_str::<Value>(&text) {
+        Ok(Value::Object(map)) => flatten("", &Value::Object(map), &mut values, file, problems),
+        Ok(_) => problems.push(format!("{}: must be a map of settings", file.display())),
+        Err(fault) => problems.push(format!("{}: {fault}", file.display())),
+    }
+    values
+}
+
+fn flatten(
+    prefix: &str,
+    value: &Value,
+    values: &mut BTreeMap<String, String>,
+    file: &Path,
+    problems: &mut Vec<String>,
+) {
+    let is_setting = SETTINGS.iter().any(|setting| setting.key == prefix);
+    let text = match value {
+        Value::Object(map) if !is_setting => {
+            for (name, inner) in map {
+                let key = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
+                flatten(&key, inner, values, file, problems);
+            }
+            return;
+        }
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Array(items) if items.iter().all(Value::is_string) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
+        Value::Object(_) | Value::Array(_) | Value::Null => {
+            problems.push(format!(
+                "{}: `{prefix}` must be a text, a number or a list of texts",
+                file.display()
+            ));
+            return;
+        }
+    };
+    if is_setting {
+        values.insert(prefix.to_owned(), text);
+    } else {
+        let keys = SETTINGS.iter().map(|setting| setting.key);
+        problems.push(format!(
+            "{}: unknown setting `{prefix}`{}",
+            file.display(),
+            suggestion(prefix, keys)
+        ));
+    }
+}
+
+/// `, did you mean …?` where one of the known names is near.
+fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known
+        .map(|known| (distance(name, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    near.map_or_else(String::new, |(_, known)| {
+        format!(", did you mean `{known}`?")
+    })
+}
+
+/// Edits between two names.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut last = i;
+        let mut next = vec![i + 1];
+        for (y, above) in b.chars().zip(row.iter().skip(1).copied()) {
+            let left = next.last().copied().unwrap_or(0);
+            next.push((last + usize::from(x != y)).min(above + 1).min(left + 1));
+            last = above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Refuses `POLICYGUARD__…` that names no setting; warns once of other variables with our prefix, which
+/// Kubernetes makes for a service of our name.
+fn check_environment(
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) {
+    let generic: Vec<String> = SETTINGS.iter().map(Setting::generic_variable).collect();
+    let named = |name: &str| {
+        SETTINGS
+            .iter()
+            .any(|setting| setting.variable == Some(name))
+            || OTHER_VARIABLES.contains(&name)
+    };
+    let mut ignored = Vec::new();
+    for name in environment
+        .keys()
+        .filter(|name| name.starts_with("POLICYGUARD_"))
+    {
+        if name.starts_with("POLICYGUARD__") {
+            if !generic.contains(name) {
+                problems.push(format!(
+                    "unknown setting `{name}`{}",
+                    suggestion(name, generic.iter().map(String::as_str))
+                ));
+            }
+        } else if !named(name) {
+            ignored.push(name.as_str());
+        }
+    }
+    if !ignored.is_empty() {
+        warnings.push(format!(
+            "ignored variables that are no settings: {}",
+            ignored.join(", ")
+        ));
+    }
+}
+
+fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<String>) -> Config {
+    let get = |key: &str| {
+        resolved
+            .iter()
+            .find(|setting| setting.key == key)
+            .map_or("", |setting| setting.value.as_str())
+    };
+    let mut wrong = |key: &str, wanted: &str| {
+        let setting = resolved.iter().find(|setting| setting.key == key);
+        let (value, origin) = setting.map_or(("", String::new()), |setting| {
+            (setting.value.as_str(), setting.origin.to_string())
+        });
+        problems.push(format!(
+            "`{key}` must be {wanted}, not `{value}` ({origin})"
+        ));
+    };
+    let port = get("server.port").parse().unwrap_or_else(|_| {
+        wrong("server.port", "a port from 0 to 65535");
+        0
+    });
+    let body_limit = get("limits.body")
+        .parse()
+        .ok()
+        .filter(|limit| (1..=BODY_CAP).contains(limit))
+        .unwrap_or_else(|| {
+            wrong("limits.body", "1 to 4194304 bytes");
+            1
+        });
+    let log_format = match get("log.format") {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        _ => {
+            wrong("log.format", "`text` or `json`");
+            LogFormat::Text
+        }
+    };
+    let sync_everything = match get("audit.durability") {
+        "balanced" => false,
+        "strict" => true,
+        _ => {
+            wrong("audit.durability", "`balanced` or `strict`");
+            false
+        }
+    };
+    if get("auth") != "local" {
+        wrong("auth", "`local`: `credentials` is not supported yet");
+    }
+    if get("transport") != "http" {
+        wrong(
+            "transport",
+            "`http`: `stdio` and `both` are not supported yet",
+        );
+    }
+    let list = |key: &str| {
+        get(key)
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    Config {
+        host: get("server.host").to_owned(),
+        port,
+        allowed_hosts: list("server.allowed_hosts"),
+        allowed_origins: list("server.allowed_origins"),
+        data_dir: PathBuf::from(get("data_dir")),
+        policies: Some(get("policies"))
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+        auth: AuthMode::Local,
+        log_level: get("log.level").to_owned(),
+        log_format,
+        body_limit,
+        sync_everything,
+        warnings,
+        resolved,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_default() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("policyguard.yaml");
+        std::fs::write(
+            &file,
+            "server:\n  port: 1001\n  allowed_hosts: [a.example, b.example]\nlog:\n  level: warn\n",
+        )
+        .expect("written");
+        let flags = Flags {
+            config: Some(file),
+            values: [("log.level", "debug".to_owned())].into(),
+        };
+        let config = resolve(
+            &flags,
+            &environment(&[("PORT", "1002"), ("LOG_LEVEL", "error")]),
+        )
+        .expect("fits");
+        assert_eq!(
+            (config.port, config.log_level.as_str(), config.host.as_str()),
+            (1002, "debug", "127.0.0.1")
+        );
+        assert_eq!(config.allowed_hosts, ["a.example", "b.example"]);
+        let config = resolve(
+            &flags,
+            &environment(&[("PORT", "1002"), ("POLICYGUARD__SERVER__PORT", "1003")]),
+        )
+        .expect("fits");
+        assert_eq!(config.port, 1003);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("c.yaml");
+        std::fs::write(&file, "server:\n  prot: 1\nlog:\n  format: xml\n").expect("written");
+        let flags = Flags {
+            config: Some(file),
+            ..Flags::default()
+        };
+        let given = environment(&[
+            ("PORT", "tcp://10.0.0.1"),
+            ("POLICYGUARD__AUHT", "x"),
+            ("POLICYGUARD_PORT_8000_TCP", "y"),
+        ]);
+        let Err(ConfigError::Invalid(problems)) = resolve(&flags, &given) else {
+            panic!("problems")
+        };
+        let all = problems.join("\n");
+        for part in [
+            "`server.prot`, did you mean `server.port`?",
+            "`log.format` must be",
+            "`server.port` must be",
+            "`POLICYGUARD__AUHT`, did you mean `POLICYGUARD__AUTH`?",
+        ] {
+            assert!(all.contains(part), "{part} in\n{all}");
+        }
+        assert_eq!(problems.len(), 4);
+    }
+
+    #[test]
+    fn an_open_bind_in_local_mode_is_unsafe_and_kubernetes_variables_are_not() {
+        let open = resolve(&Flags::default(), &environment(&[("HOST", "0.0.0.0")]));
+        assert!(matches!(open, Err(ConfigError::Unsafe(_))));
+        let kube = resolve(
+            &Flags::default(),
+            &environment(&[("POLICYGUARD_PORT", "tcp://10.0.0.1:8000")]),
+        )
+        .expect("fits");
+        assert_eq!(kube.warnings.len(), 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! One configuration: file < environment < flags, with the origin of every value.
+
+mod check; // what is refused because it is unsafe
+mod load; // the three layers
+mod settings; // every setting there is
+
+use std::path::PathBuf;
+
+use crate::telemetry::LogFormat;
+
+pub use check::{ConfigError, Unsafe};
+pub use load::{Flags, load, resolve};
+pub use settings::{SETTINGS, Setting};
+
+/// Who is believed to be who (`spec/identity.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Whoever stands on this machine.
+    Local,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueOrigin {
+    /// Built in.
+    Default,
+    /// The configuration file.
+    File(PathBuf),
+    /// This variable.
+    Environment(String),
+    /// This flag.
+    Flag(&'static str),
+}
+
+impl std::fmt::Display for ValueOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// A setting as it was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value as text; lists are joined by commas.
+    pub value: String,
+    /// Where that comes from.
+    pub origin: ValueOrigin,
+}
+
+/// Everything that can be set, typed and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// Hosts that are served besides loopback and the bound address.
+    pub allowed_hosts: Vec<String>,
+    /// Origins that are served besides those of served hosts.
+    pub allowed_origins: Vec<String>,
+    /// Where state is kept.
+    pub data_dir: PathBuf,
+    /// Policy file or folder; `None`: `policies/default.yaml` if it is there, else the copy built in.
+    pub policies: Option<PathBuf>,
+    /// Who is believed to be who.
+    pub auth: AuthMode,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives.
+    pub log_level: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// The longest body, in bytes.
+    pub body_limit: usize,
+    /// Whether every record is synced to disk before its answer, not only those of the first class.
+    pub sync_everything: bool,
+    /// Every setting with its origin.
+    pub resolved: Vec<Resolved>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}

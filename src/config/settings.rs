@@ -1,0 +1,131 @@
+//! Every setting there is: key, variable, flag, default, meaning.
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key in the file; in the environment `POLICYGUARD__` and the key in capitals, dots as `__`.
+    pub key: &'static str,
+    /// A variable of its own, which users know.
+    pub variable: Option<&'static str>,
+    /// The flag of `serve`.
+    pub flag: Option<&'static str>,
+    /// What holds when nobody says anything.
+    pub default: &'static str,
+    /// What it means.
+    pub about: &'static str,
+}
+
+const fn row(
+    key: &'static str,
+    variable: Option<&'static str>,
+    flag: Option<&'static str>,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        variable,
+        flag,
+        default,
+        about,
+    }
+}
+
+/// The settings, in the order in which people read them.
+pub const SETTINGS: &[Setting] = &[
+    row(
+        "server.host",
+        Some("HOST"),
+        Some("--host"),
+        "127.0.0.1",
+        "address to listen on",
+    ),
+    row(
+        "server.port",
+        Some("PORT"),
+        Some("--port"),
+        "8000",
+        "port to listen on; 0 lets the system choose",
+    ),
+    row(
+        "server.allowed_hosts",
+        Some("ALLOWED_HOSTS"),
+        None,
+        "",
+        "further Host names that are served, comma-separated",
+    ),
+    row(
+        "server.allowed_origins",
+        Some("ALLOWED_ORIGINS"),
+        None,
+        "",
+        "further browser origins that are served, comma-separated",
+    ),
+    row(
+        "transport",
+        Some("MCP_TRANSPORT_MODE"),
+        Some("--transport"),
+        "http",
+        "doors to open; only `http` exists yet",
+    ),
+    row(
+        "auth",
+        Some("POLICYGUARD_AUTH"),
+        Some("--auth"),
+        "local",
+        "who is believed to be who; only `local` exists yet",
+    ),
+    row(
+        "data_dir",
+        Some("POLICYGUARD_DATA_DIR"),
+        Some("--data-dir"),
+        "data",
+        "where state is kept",
+    ),
+    row(
+        "policies",
+        Some("POLICY_PATH"),
+        Some("--policies"),
+        "",
+        "policy file or folder; empty: policies/default.yaml if it is there, else the copy built in",
+    ),
+    row(
+        "log.level",
+        Some("LOG_LEVEL"),
+        Some("--log-level"),
+        "info",
+        "error, warn, info, debug, trace, or directives",
+    ),
+    row(
+        "log.format",
+        None,
+        Some("--log-format"),
+        "text",
+        "text or json",
+    ),
+    row(
+        "limits.body",
+        None,
+        None,
+        "262144",
+        "longest body in bytes, at most 4194304",
+    ),
+    row(
+        "audit.durability",
+        None,
+        None,
+        "balanced",
+        "balanced, or strict: every record is synced to disk before its answer",
+    ),
+];
+
+impl Setting {
+    /// The variable by which any key can be set.
+    #[must_use]
+    pub fn generic_variable(&self) -> String {
+        format!(
+            "POLICYGUARD__{}",
+            self.key.to_ascii_uppercase().replace('.', "__")
+        )
+    }
+}

@@ -1,0 +1,127 @@
+//! The gate before dispatch: no call starts under a policy, mode or lockdown older than the last one acknowledged.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use crate::audit::{AuditError, ChangeNote, OutcomeOf, Recorder, StateChange};
+use crate::domain::Clock;
+use crate::policy::Decision;
+
+use super::{Moment, Situation};
+
+/// The decision was made under a state that no longer holds: decide again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the policy, mode or lockdown changed since the decision")]
+pub struct Stale;
+
+/// A change that was worked out and waits to be written.
+pub struct Edit {
+    /// The situation once it is acknowledged; its epoch is set by the gate.
+    pub next: Situation,
+    /// What the record says of it.
+    pub note: ChangeNote,
+    /// What is stored in the transaction of the record.
+    pub changes: Vec<StateChange>,
+    /// The decision of which the record is the outcome, when a call makes the change.
+    pub of: Option<OutcomeOf>,
+}
+
+/// Why a change did not happen.
+#[derive(Debug)]
+pub enum ChangeError<E> {
+    /// It was refused before anything was written.
+    Refused(E),
+    /// It could not be written; nothing changed.
+    Audit(AuditError),
+}
+
+/// Holds the situation; calls enter through it, changes go around it one at a time.
+pub struct Gate {
+    live: ArcSwap<Situation>,
+    /// Held shared from the check of an epoch until the call has started, exclusively while a situation is
+    /// swapped: so a change is acknowledged only when no call can start under what it replaced.
+    entering: RwLock<()>,
+    /// Guards the order of changes; held while one is written.
+    changing: Mutex<()>,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+    /// Tells those who wait for the next end of a mode that it moved.
+    moved: tokio::sync::Notify,
+}
+
+impl Gate {
+    /// A gate that opens with this situation.
+    #[must_use]
+    pub fn new(situation: Situation, recorder: Recorder, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            live: ArcSwap::from_pointee(situation),
+            entering: RwLock::new(()),
+            changing: Mutex::new(()),
+            recorder,
+            clock,
+            moved: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// The situation as it stands.
+    #[must_use]
+    pub fn situation(&self) -> Arc<Situation> {
+        self.live.load_full()
+    }
+
+    /// The clock by which modes end.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Starts a call if what it was decided under still holds; `start` runs under the gate's lock.
+    ///
+    /// # Errors
+    /// When a change was acknowledged, or the mode ended, since the decision.
+    pub fn enter<T>(&self, decision: &Decision, start: impl FnOnce() -> T) -> Result<T, Stale> {
+        let _entered = self.entering.read().unwrap_or_else(PoisonError::into_inner);
+        let situation = self.live.load();
+        let context = &decision.request().context;
+        let holds = situation.epoch == context.epoch
+            && situation.mode(Moment::of(&*self.clock)) == &context.mode;
+        if holds { Ok(start()) } else { Err(Stale) }
+    }
+
+    /// Changes the situation: works the change out, writes it, swaps, and only then returns.
+    ///
+    /// # Errors
+    /// When `make` refuses, or the change cannot be written; the situation is then as before.
+    pub async fn change<E>(
+        &self,
+        make: impl FnOnce(&Situation, Moment) -> Result<Edit, E>,
+    ) -> Result<Arc<Situation>, ChangeError<E>> {
+        let _turn = self.changing.lock().await;
+        let now = self.situation();
+        let edit = make(&now, Moment::of(&*self.clock)).map_err(ChangeError::Refused)?;
+        self.recorder
+            .change(edit.note, edit.changes, edit.of)
+            .await
+            .map_err(ChangeError::Audit)?;
+        let next = Arc::new(Situation {
+            epoch: now.epoch + 1,
+            ..edit.next
+        });
+        {
+            let _alone = self
+                .entering
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.live.store(Arc::clone(&next));
+        }
+        self.moved.notify_waiters();
+        Ok(next)
+    }
+
+    /// Waits until the situation changes.
+    pub(super) fn moved(&self) -> tokio::sync::futures::Notified<'_> {
+        self.moved.notified()
+    }
+}

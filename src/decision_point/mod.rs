@@ -1,0 +1,161 @@
+//! The policy decision point (PDP) as a service: facts, engine, durable record.
+
+mod expiry; // the mode that falls back by itself
+mod facts; // the policy information point (PIP)
+mod gate; // nothing starts under an old state
+mod situation; // policy, mode and lockdown as they stand
+mod values; // allow-lists that tools answer
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::audit::{AuditError, Caller, Recorded, Recorder, Simulated};
+use crate::domain::{
+    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose,
+    Resource, Stated,
+};
+use crate::modes::HealthBook;
+use crate::policy::{Code, Decision, Effect};
+
+pub use expiry::keep_time;
+pub use gate::{ChangeError, Edit, Gate, Stale};
+pub use situation::{Moment, Situation};
+pub use values::{ValueSource, Values};
+
+/// A call that waits for its facts.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The name of this attempt.
+    pub action_id: ActionId,
+    /// For whom it is decided.
+    pub principal: Principal,
+    /// What kind of act.
+    pub action: ActionType,
+    /// On what.
+    pub resource: Resource,
+    /// The arguments as they were sent.
+    pub arguments: Arguments,
+    /// What the caller says.
+    pub stated: Arc<Stated>,
+    /// To act or to know.
+    pub purpose: Purpose,
+    /// The caller's own name for the work.
+    pub correlation_id: Option<CorrelationId>,
+}
+
+/// Decides asks: the only place where an engine meets the facts of the moment.
+pub struct DecisionPoint {
+    gate: Arc<Gate>,
+    recorder: Recorder,
+    health: Arc<HealthBook>,
+    values: Values,
+    clock: Arc<dyn Clock>,
+}
+
+impl DecisionPoint {
+    /// The decision point over this gate and trail.
+    #[must_use]
+    pub fn new(
+        gate: Arc<Gate>,
+        recorder: Recorder,
+        health: Arc<HealthBook>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            gate,
+            recorder,
+            health,
+            values: Values::default(),
+            clock,
+        }
+    }
+
+    /// The gate before dispatch.
+    #[must_use]
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// What tools answered to questions for valid values; the road is told here how to ask.
+    #[must_use]
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Decides and records. The answer stands in the trail, as durable as its class asks, before anyone sees it.
+    ///
+    /// An allowed read of the gateway's own data is counted instead, with the reads of its minute.
+    ///
+    /// # Errors
+    /// When the decision could not be recorded; then there is none.
+    pub async fn decide(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+    ) -> Result<Recorded<Decision>, AuditError> {
+        let decision = self.consider(ask).await;
+        let managed_read = decision.code() == Code::Builtin && !decision.modifies();
+        if managed_read && ask.purpose == Purpose::Run {
+            return Ok(self.recorder.counted(decision, caller));
+        }
+        self.recorder.decision(decision, caller).await
+    }
+
+    /// Decides a dry run and records that it was one; nothing can be done with the answer.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn simulate(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+    ) -> Result<Recorded<Simulated>, AuditError> {
+        self.recorder
+            .simulation(self.consider(ask).await, caller)
+            .await
+    }
+
+    /// Decides without recording: for questions about many tools at once, whose record is that of the question.
+    pub async fn consider(&self, ask: &Ask) -> Decision {
+        let situation = self.gate.situation();
+        let request = self.facts(&situation, ask).await;
+        let engine = &situation.engine;
+        // A panic in the rules is a bug, and a bug must not allow: it becomes a denial on record.
+        catch_unwind(AssertUnwindSafe(|| engine.decide(&request))).unwrap_or_else(|_| {
+            tracing::error!(action_id = %request.action_id, "the rules panicked; denied");
+            engine.refuse(&request)
+        })
+    }
+
+    /// What the engine would say of the name alone, whatever the arguments: for lists of tools.
+    pub async fn consider_name(&self, ask: &Ask) -> Effect {
+        let situation = self.gate.situation();
+        let request = self.facts(&situation, ask).await;
+        situation.engine.effect_by_name(&request)
+    }
+
+    /// The request: the ask with defaults filled in, and everything we found out.
+    async fn facts(&self, situation: &Situation, ask: &Ask) -> Arc<ActionRequest> {
+        let engine = &situation.engine;
+        let arguments = engine.complete(&ask.resource.name, ask.arguments.clone());
+        let mut context = facts::context(situation, Moment::of(&*self.clock), &self.health);
+        let sources = engine.value_sources(&ask.resource.name);
+        if !sources.is_empty() {
+            context.values = self
+                .values
+                .lists(sources, &arguments, &ask.principal, &*self.clock)
+                .await;
+        }
+        Arc::new(ActionRequest {
+            action_id: ask.action_id,
+            principal: ask.principal.clone(),
+            action: ask.action.clone(),
+            resource: ask.resource.clone(),
+            arguments,
+            context,
+            stated: Arc::clone(&ask.stated),
+            purpose: ask.purpose,
+            correlation_id: ask.correlation_id.clone(),
+        })
+    }
+}

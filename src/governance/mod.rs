@@ -1,0 +1,177 @@
+//! Backend: the gateway's own tools, through the same door as everyone's.
+
+mod audit_log; // tools: the trail, read and verified
+mod grants; // tools: EMERGENCY for seconds
+mod incident_scope; // tools: which services an incident touches
+mod lockdown; // tools: halt, and the drill of it
+mod reload; // a new version of the policy becomes the live one
+mod schemas; // input schemas, said once
+mod set_mode; // tool (and POST /policy/set-mode)
+mod status; // tools: what holds now, which tools there are
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::audit::{AuditError, ChangeNote, TrailReader};
+use crate::decision_point::{ChangeError, DecisionPoint, Gate};
+use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::policy::Bundle;
+use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
+
+pub use lockdown::{LOCKDOWN_FILE, lock_down};
+pub use reload::{Loaded, activate, homeless, load};
+pub use status::Facts;
+
+/// The gateway's own tools.
+pub struct Governance {
+    decision_point: Arc<DecisionPoint>,
+    reader: Arc<dyn TrailReader>,
+    facts: Facts,
+    data_dir: PathBuf,
+}
+
+impl Governance {
+    /// The backend over this decision point and trail.
+    #[must_use]
+    pub fn new(
+        decision_point: Arc<DecisionPoint>,
+        reader: Arc<dyn TrailReader>,
+        facts: Facts,
+        data_dir: PathBuf,
+    ) -> Self {
+        Self {
+            decision_point,
+            reader,
+            facts,
+            data_dir,
+        }
+    }
+
+    fn gate(&self) -> &Gate {
+        self.decision_point.gate()
+    }
+}
+
+/// The gateway's own tools, in the order in which they are listed.
+#[must_use]
+pub fn definitions() -> Vec<ToolDefinition> {
+    [
+        set_mode::definitions(),
+        grants::definitions(),
+        incident_scope::definitions(),
+        lockdown::definitions(),
+        status::definitions(),
+        audit_log::definitions(),
+    ]
+    .concat()
+}
+
+impl ToolBackend for Governance {
+    fn definitions(&self) -> Vec<ToolDefinition> {
+        definitions()
+    }
+
+    fn call(&self, permit: Permit) -> Work<'_> {
+        Box::pin(async move {
+            match permit.tool() {
+                "set_mode" => set_mode::run(self, &permit).await,
+                "grant_temporary" => grants::grant(self, &permit).await,
+                "extend_temporary" => grants::extend(self, &permit).await,
+                "revoke_temporary" => grants::revoke(self, &permit).await,
+                "set_incident_scope" => incident_scope::set(self, &permit).await,
+                "clear_incident_scope" => incident_scope::clear(self, &permit).await,
+                "set_lockdown" => lockdown::set(self, &permit).await,
+                "drill_lockdown" => lockdown::drill(self, &permit).await,
+                "get_policy_status" => Ok(status::policy_status(self)),
+                "list_tools" => Ok(status::list_tools(self, &permit).await),
+                "get_audit_log" => audit_log::query(self, &permit).await,
+                "verify_audit" => audit_log::verify(self).await,
+                other => Err(ToolError::Failed {
+                    message: format!("`{other}` is not a tool of the gateway"),
+                    detail: Value::Null,
+                    changes: Vec::new(),
+                }),
+            }
+        })
+    }
+
+    fn plan(&self, _tool: &str, _arguments: &Arguments, _now: Timestamp) -> Option<Value> {
+        None
+    }
+}
+
+/// Who makes a change: the caller behind the agent, if there is one.
+fn actor(permit: &Permit) -> String {
+    let principal = &permit.request().principal;
+    principal
+        .acted_by
+        .as_ref()
+        .unwrap_or(&principal.agent_id)
+        .to_string()
+}
+
+/// The note of a change that this call makes.
+fn note(permit: &Permit, operation: &'static str) -> ChangeNote {
+    ChangeNote::new(operation, &actor(permit))
+}
+
+/// A text argument that the schema let pass.
+fn text<'a>(permit: &'a Permit, name: &str) -> Option<&'a str> {
+    permit.arguments().get(name).and_then(Value::as_str)
+}
+
+/// A count that the schema let pass.
+fn count(permit: &Permit, name: &str) -> Option<u64> {
+    permit.arguments().get(name).and_then(Value::as_u64)
+}
+
+/// The mode of this name, if the bundle has it.
+fn known_mode(bundle: &Bundle, name: &str) -> Result<ModeName, ToolError> {
+    let known = ModeName::parse(name)
+        .ok()
+        .filter(|mode| bundle.modes.contains_key(mode));
+    known.ok_or_else(|| {
+        let mut names: Vec<&str> = bundle.modes.keys().map(ModeName::as_str).collect();
+        // The default mode first, then as people think of them: from calm to urgent is not in the names.
+        names.sort_by_key(|name| (*name != bundle.default_mode.as_str(), *name));
+        mendable(
+            Fault::Value,
+            "invalid mode",
+            format!("Invalid mode: {name}. Available: [{}]", names.join(", ")),
+            "mode names are exact and case-sensitive",
+        )
+    })
+}
+
+fn mendable(
+    fault: Fault,
+    error: &'static str,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> ToolError {
+    ToolError::Mendable {
+        fault,
+        error,
+        message: message.into(),
+        hint: hint.into(),
+    }
+}
+
+/// The error of a change that was refused as `E`, or could not be written.
+fn unwritten(fault: &AuditError) -> ToolError {
+    ToolError::Unavailable(fault.to_string())
+}
+
+fn refused(error: ChangeError<ToolError>) -> ToolError {
+    match error {
+        ChangeError::Refused(refusal) => refusal,
+        ChangeError::Audit(fault) => unwritten(&fault),
+    }
+}
+
+/// A management answer whose record is the change.
+const fn changed(result: Value) -> Output {
+    Output::changed(result)
+}

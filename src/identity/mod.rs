@@ -1,0 +1,48 @@
+//! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
+
+mod local; // whoever stands on this machine
+
+use crate::audit::Door;
+use crate::domain::{AgentId, Authentication, Roles};
+
+pub use local::LocalAuthenticator;
+
+/// What a door found of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// None: the caller stands on this machine, or is nobody.
+    None,
+    /// The gateway's own code calls.
+    Internal,
+}
+
+/// Who calls, and what the caller may do with the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The caller's own id: an agent's, or a person's who acts without naming an agent.
+    pub id: AgentId,
+    /// The caller's roles.
+    pub roles: Roles,
+    /// How it was proved.
+    pub authentication: Authentication,
+    /// Whether the caller may name another agent to act for.
+    pub may_act_for_others: bool,
+}
+
+/// A caller without an accepted credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not authenticated: this door needs a credential")]
+pub struct Unauthenticated;
+
+/// The one way from a credential to an identity.
+pub trait Authenticator: Send + Sync {
+    /// Tells who calls through this door with these credentials.
+    ///
+    /// # Errors
+    /// When the credentials are not accepted.
+    fn authenticate(
+        &self,
+        door: Door,
+        credentials: Credentials,
+    ) -> Result<Identity, Unauthenticated>;
+}

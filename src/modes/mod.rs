@@ -1,0 +1,13 @@
+//! Modes of operation: how the state changes, and when it falls back by itself.
+//!
+//! Every function takes the state that holds and gives the next one; storing it belongs to the change
+//! record, and installing it to the gate.
+
+mod health; // what services looked like last
+mod transition; // switch, grant, extend, revoke, scope
+
+pub use health::HealthBook;
+pub use transition::{
+    ModeRefusal, SwitchOrder, Terms, clear_scope, extend, fall_back, grant, revoke, set_scope,
+    switch,
+};

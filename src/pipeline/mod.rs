@@ -1,0 +1,179 @@
+//! The policy enforcement point (PEP): one road for every call, from every door.
+
+mod admit; // who calls
+mod answer; // what the caller gets
+mod call; // what every door hands in
+mod dispatch; // from permit to output, under the gate and a deadline
+mod filter; // what may leave
+mod closing; // the outcome on record, before anyone sees it
+mod normalize; // call and identity become an ask
+mod source; // values that tools answer, asked on this same road
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::audit::{AuditError, Recorded, Recorder};
+use crate::decision_point::{DecisionPoint, Stale};
+use crate::domain::Clock;
+use crate::identity::Authenticator;
+use crate::registry::Registry;
+use crate::tools::{Catalog, Permit};
+
+// What doors need of the rooms below: where a call came from, and what was decided.
+pub use crate::audit::{Caller, Door, Source};
+pub use crate::policy::{Code, Decision, Effect};
+
+use closing::Closing;
+
+pub use answer::{Answer, Body, Unanswered};
+pub use call::Call;
+pub use filter::Screened;
+pub use source::RoadValues;
+
+/// How often a call is decided before a situation that keeps changing is answered with an error.
+const DECISIONS: usize = 4;
+
+/// The road and what stands along it.
+pub struct Pipeline {
+    authenticator: Box<dyn Authenticator>,
+    registry: Arc<Registry>,
+    decision_point: Arc<DecisionPoint>,
+    catalog: Arc<Catalog>,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+}
+
+/// The rooms that the road leads through.
+pub struct Stations {
+    /// Who calls.
+    pub authenticator: Box<dyn Authenticator>,
+    /// Which agents there are.
+    pub registry: Arc<Registry>,
+    /// Who decides.
+    pub decision_point: Arc<DecisionPoint>,
+    /// Who does the work.
+    pub catalog: Arc<Catalog>,
+    /// Who writes it down.
+    pub recorder: Recorder,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Pipeline {
+    /// The road through these rooms.
+    #[must_use]
+    pub fn new(stations: Stations) -> Self {
+        let Stations {
+            authenticator,
+            registry,
+            decision_point,
+            catalog,
+            recorder,
+            clock,
+        } = stations;
+        Self {
+            authenticator,
+            registry,
+            decision_point,
+            catalog,
+            recorder,
+            clock,
+        }
+    }
+
+    /// Takes a call down the road.
+    ///
+    /// Drop the future and the call is cancelled where it stands; doors run it on a task of its own.
+    ///
+    /// # Errors
+    /// When the call could not be decided or put on record: then nothing ran, or its output is withheld.
+    pub async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
+        let identity = self.admit(&call)?;
+        let caller = call.caller.clone();
+        let shadow = call.shadow;
+        let ask = self.normalize(call, &identity)?;
+        let unrecorded = |fault: AuditError| Unanswered::audit(&ask, &fault);
+        if shadow {
+            let decision = self
+                .decision_point
+                .simulate(&ask, &caller)
+                .await
+                .map_err(unrecorded)?;
+            return Ok(self.shadow(decision.into_inner().0));
+        }
+        for _ in 0..DECISIONS {
+            let decision = self
+                .decision_point
+                .decide(&ask, &caller)
+                .await
+                .map_err(unrecorded)?;
+            if let Ok(answer) = self.carry_out(decision, &caller).await? {
+                return Ok(answer);
+            }
+            tracing::debug!(action_id = %ask.action_id, "decided again");
+        }
+        Err(Unanswered::Unsettled {
+            action_id: ask.action_id,
+        })
+    }
+
+    /// From a recorded decision to an answer: a refusal at once, or the work and its outcome.
+    async fn carry_out(
+        &self,
+        decision: Recorded<Decision>,
+        caller: &Caller,
+    ) -> Result<Result<Answer, Stale>, Unanswered> {
+        let permit = match Permit::issue(decision, caller) {
+            Ok(permit) => permit,
+            Err(refused) => return Ok(Ok(Answer::refused(refused.into_inner()))),
+        };
+        let decided = permit.decision().clone();
+        let begun = self.clock.monotonic();
+        let close = Closing::of(&self.recorder, &permit);
+        let work = self.dispatch(permit).await;
+        let took = self.clock.monotonic().saturating_sub(begun);
+        match work {
+            Err(Stale) => close.cancelled(took).await.map(|()| Err(Stale)),
+            Ok(work) => close
+                .done(work, took)
+                .await
+                .map(|body| Ok(Answer::new(decided, body))),
+        }
+    }
+
+    /// What a run would do: the decision it would get, and the plan of the tool.
+    fn shadow(&self, decision: Decision) -> Answer {
+        let request = decision.request();
+        let tool = &request.resource.name;
+        let plan = self
+            .catalog
+            .backend(tool)
+            .and_then(|backend| backend.plan(tool, &request.arguments, request.context.now));
+        Answer::new(decision, Body::Shadow { plan })
+    }
+
+    /// What the catalogue holds, for doors that list it without asking about a caller.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The mode and its end, for the doors' front page.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let moment = crate::decision_point::Moment::of(&*self.clock);
+        let state = self.decision_point.gate().situation().mode_state(moment);
+        serde_json::json!({
+            "current_mode": state.mode,
+            "mode_expires_at": state.expires_at,
+            "remaining_seconds": state.expires_at.map(|end| moment.wall.seconds_until(end)),
+        })
+    }
+
+    /// Whether the effect lets a run start; for doors that word it.
+    #[must_use]
+    pub fn allows(decision: &Decision) -> bool {
+        decision.effect() == Effect::Allow
+    }
+}

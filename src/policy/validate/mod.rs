@@ -1,0 +1,73 @@
+//! Lint: what a bundle says that can never happen, contradicts itself, or is probably not meant.
+
+mod impossible; // conditions and constraints that nothing fits
+mod lint; // where findings are collected
+mod names; // patterns and the tools that exist
+mod overruled; // allows that something above always beats
+mod shadowed; // rules that another one always beats
+
+use crate::domain::{Timestamp, ToolFacts};
+
+use super::error::Finding;
+use super::load::{Loaded, load};
+use super::rule::{Bundle, DefaultDecision, Policy};
+use super::text::Source;
+use lint::Lint;
+
+/// Finds what is wrong with a bundle that was read without errors, given the catalogue and the time.
+///
+/// Findings know file and line; [`explain_in`] adds column and excerpt where the sources are at hand.
+#[must_use]
+pub fn validate(bundle: &Bundle, tools: &[ToolFacts], now: Timestamp) -> Vec<Finding> {
+    let mut lint = Lint::new(bundle, tools, now);
+    impossible::check(&mut lint);
+    overruled::check(&mut lint);
+    names::check(&mut lint);
+    shadowed::check(&mut lint);
+    if bundle.default_decision == DefaultDecision::Allow {
+        lint.default_allow();
+    }
+    lint.into_findings()
+}
+
+/// Reads and lints the sources: what `policy check` does, and every load and reload.
+///
+/// # Errors
+/// Every finding, when one of them is an error.
+pub fn check(
+    sources: &[Source],
+    tools: &[ToolFacts],
+    now: Timestamp,
+) -> Result<Loaded, Vec<Finding>> {
+    let mut loaded = load(sources)?;
+    let mut found = validate(&loaded.bundle, tools, now);
+    explain_in(&mut found, sources);
+    loaded.findings.append(&mut found);
+    loaded
+        .findings
+        .sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    if loaded.findings.iter().any(Finding::is_error) {
+        return Err(loaded.findings);
+    }
+    Ok(loaded)
+}
+
+/// Adds column and excerpt to findings that know their line only.
+pub fn explain_in(findings: &mut [Finding], sources: &[Source]) {
+    for finding in findings
+        .iter_mut()
+        .filter(|finding| finding.excerpt.is_none())
+    {
+        let source = sources
+            .iter()
+            .find(|source| *source.name() == *finding.place.file);
+        if let Some(source) = source {
+            lint::locate(finding, &source.text());
+        }
+    }
+}
+
+/// The policies that can decide something.
+fn deciding(bundle: &Bundle) -> impl Iterator<Item = &Policy> {
+    bundle.policies.iter().filter(|policy| policy.enabled)
+}

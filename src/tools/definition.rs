@@ -1,0 +1,68 @@
+//! A tool as clients see it: what the rules need to know, and what a model needs to read.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::{Annotations, Owner, Roles, ToolClass, ToolFacts};
+
+/// A catalogued tool with its description.
+#[derive(Debug, Clone)]
+pub struct ToolDefinition {
+    /// What the rules need to know.
+    pub facts: ToolFacts,
+    /// What it does, when to call it, what the answer means.
+    pub description: &'static str,
+}
+
+impl ToolDefinition {
+    /// A tool of the gateway itself that any caller may use.
+    #[must_use]
+    pub fn gateway(
+        name: &str,
+        class: ToolClass,
+        description: &'static str,
+        input_schema: Value,
+    ) -> Self {
+        let facts = ToolFacts {
+            name: Arc::from(name),
+            server: Arc::from("gateway"),
+            owner: Owner::Gateway,
+            class,
+            annotations: Annotations {
+                read_only_hint: class == ToolClass::Read,
+                destructive_hint: class == ToolClass::Destructive,
+                ..Annotations::default()
+            },
+            needs: Roles::NONE,
+            safety: false,
+            quarantined: false,
+            input_schema: Arc::new(input_schema),
+        };
+        Self { facts, description }
+    }
+
+    /// The same, for callers with one of these roles.
+    #[must_use]
+    pub fn needs(mut self, roles: Roles) -> Self {
+        self.facts.needs = roles;
+        self
+    }
+
+    /// The same, in the safety set: it runs under lockdown.
+    #[must_use]
+    pub fn safe(mut self) -> Self {
+        self.facts.safety = true;
+        self
+    }
+
+    /// `read-only`, `active` or `destructive`, as the catalogue says it.
+    #[must_use]
+    pub const fn category(&self) -> &'static str {
+        match self.facts.class {
+            ToolClass::Read => "read-only",
+            ToolClass::Modify => "active",
+            ToolClass::Destructive => "destructive",
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a request must be before anyone reads it: plain JSON of bounded length, one object, known query parameters.
+
+use std::net::SocketAddr;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderMap, header};
+use serde_json::{Map, Value, json};
+
+use crate::pipeline::{Call, Caller, Source};
+use crate::wire::{FieldProblem, Problem, ProblemCode, read_object};
+
+use super::Rest;
+use super::layers::RequestId;
+use super::routes::{Arguments, Route};
+
+/// The longest text of a header that is kept for the record.
+const KEPT: usize = 256;
+
+/// The call that a request to a management route makes.
+pub(super) async fn call(rest: &Rest, route: &Route, request: Request) -> Result<Call, Problem> {
+    let caller = caller(rest, &request);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let (parts, body) = request.into_parts();
+    let from_query = parameters(&query)?;
+    let arguments = match route.arguments {
+        Arguments::Query => from_query,
+        Arguments::Body if from_query.is_empty() => members(rest, &parts.headers, body).await?,
+        Arguments::Body => return Err(unexpected_query(&from_query, route.execution_api)),
+        Arguments::BodyOrQuery => {
+            let mut arguments = members(rest, &parts.headers, body).await?;
+            for (name, value) in from_query {
+                if arguments.insert(name.clone(), value).is_some() {
+                    let detail = format!("`{name}` stands in the query and in the body");
+                    return Err(
+                        Problem::new(ProblemCode::InvalidValue, detail).hint("give it once")
+                    );
+                }
+            }
+            arguments
+        }
+    };
+    Ok(Call::tool(caller, route.tool, arguments))
+}
+
+/// The members of the body, which is one JSON object; none when there is no body.
+pub(super) async fn members(
+    rest: &Rest,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Map<String, Value>, Problem> {
+    let limit = rest.body_limit;
+    let bytes = to_bytes(body, limit).await.map_err(|_| {
+        Problem::new(
+            ProblemCode::TooLarge,
+            format!("a body holds at most {limit} bytes"),
+        )
+        .hint("send less, or raise limits.body")
+    })?;
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    check_media(headers)?;
+    read_object(&bytes).map_err(|fault| {
+        Problem::new(ProblemCode::UnreadableBody, fault.to_string())
+            .hint("send one JSON object with each key once")
+    })
+}
+
+/// Only plain JSON is read: a browser form cannot claim that type without asking first.
+fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let encoding = text(header::CONTENT_ENCODING);
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+        let detail = format!("the encoding `{}` is not read", encoding.escape_debug());
+        return Err(
+            Problem::new(ProblemCode::UnsupportedMedia, detail).hint("send the body as it is")
+        );
+    }
+    let essence = text(header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let detail = if essence.is_empty() {
+        "no content type".to_owned()
+    } else {
+        format!("the content type `{}` is not read", essence.escape_debug())
+    };
+    Err(Problem::new(ProblemCode::UnsupportedMedia, detail)
+        .hint("send `Content-Type: application/json`"))
+}
+
+/// The parameters of a query; whole numbers and booleans become values of their kind.
+pub(super) fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
+    let mut map = Map::new();
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
+        Problem::new(ProblemCode::InvalidValue, "the query cannot be read")
+            .hint("percent-encode UTF-8")
+    })?;
+    if query.contains('%')
+        && percent_encoding::percent_decode_str(query)
+            .decode_utf8()
+            .is_err()
+    {
+        return Err(
+            Problem::new(ProblemCode::InvalidValue, "the query is not UTF-8")
+                .hint("percent-encode UTF-8"),
+        );
+    }
+    for (name, text) in pairs {
+        let value = match text.as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            digits
+                if digits.len() < 16
+                    && digits.bytes().all(|byte| byte.is_ascii_digit())
+                    && !digits.is_empty() =>
+            {
+                digits
+                    .parse::<u64>()
+                    .map_or_else(|_| Value::String(text.clone()), Value::from)
+            }
+            _ => Value::String(text),
+        };
+        if map.insert(name.clone(), value).is_some() {
+            let detail = format!("the query parameter `{}` stands twice", name.escape_debug());
+            return Err(Problem::new(ProblemCode::InvalidValue, detail));
+        }
+    }
+    Ok(map)
+}
+
+/// The problem of query parameters on a route that takes its arguments in the body.
+pub(super) fn unexpected_query(parameters: &Map<String, Value>, execution_api: bool) -> Problem {
+    let hint = "this route takes its arguments in the body";
+    if execution_api {
+        let problems = parameters
+            .keys()
+            .map(|name| FieldProblem::new("unknown", "query", name, "no such query parameter"));
+        let problems: Vec<FieldProblem> = problems.collect();
+        return Problem::new(ProblemCode::InvalidFields, json!(problems)).hint(hint);
+    }
+    let names: Vec<String> = parameters
+        .keys()
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    Problem::new(
+        ProblemCode::InvalidValue,
+        format!("unknown query parameter `{}`", names.join("`, `")),
+    )
+    .hint(hint)
+}
+
+/// Where the call comes from, for the record.
+pub(super) fn caller(rest: &Rest, request: &Request) -> Caller {
+    let header = |name: &str| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        Some(value.chars().take(KEPT).collect::<String>())
+    };
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip().to_string());
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone());
+    let trace_id =
+        header("traceparent").and_then(|parent| parent.split('-').nth(1).map(str::to_owned));
+    let source = Source {
+        address,
+        user_agent: header("user-agent"),
+        request_id,
+        trace_id,
+        ..Source::default()
+    };
+    Caller::new(rest.door, source)
+}

@@ -1,0 +1,100 @@
+//! The front page and the probes.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::{ROUTES, Rest, Route};
+
+/// `GET /`: what this is, and the mode; for a browser a small page with the doors.
+pub(super) async fn front(State(rest): State<Rest>, headers: HeaderMap) -> Response {
+    let mut body = json!({
+        "service": "policyguard",
+        "version": env!("CARGO_PKG_VERSION"),
+        "status": "operational",
+        "policy_engine": "active",
+    });
+    if let (Value::Object(body), Value::Object(status)) = (&mut body, rest.pipeline.status()) {
+        body.extend(status);
+    }
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accepts.contains("text/html") {
+        Html(page(&body)).into_response()
+    } else {
+        Json(body).into_response()
+    }
+}
+
+/// The page: every door, and the mode that holds.
+fn page(status: &Value) -> String {
+    let text = |name: &str| {
+        status
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let row = |route: &Route| {
+        let Route {
+            method, path, tool, ..
+        } = route;
+        format!("<tr><td>{method}</td><td><code>{path}</code></td><td>{tool}</td></tr>")
+    };
+    let doors = ROUTES.iter().map(row).collect::<Vec<_>>().concat();
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>policyguard</title>\
+         <style>body{{font:16px/1.5 system-ui;max-width:48rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}}\
+         td{{padding:.1rem 1rem .1rem 0}}</style>\
+         <h1>policyguard {}</h1><p>Mode <strong>{}</strong>. Run a tool with <code>POST /tools/execute</code>.</p>\
+         <table>{doors}</table>",
+        text("version"),
+        text("current_mode"),
+    )
+}
+
+/// `GET /livez`: the process answers.
+pub(super) async fn livez() -> &'static str {
+    "ok"
+}
+
+/// `GET /readyz`: each part by name; 503 while one of them is not ready.
+pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
+    let checks = rest.health.checks();
+    let ready = checks.iter().all(|check| check.fault.is_none());
+    let named: serde_json::Map<String, Value> = checks
+        .into_iter()
+        .map(|check| {
+            (
+                check.name.to_owned(),
+                check.fault.map_or_else(|| json!("ok"), Value::String),
+            )
+        })
+        .collect();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let word = if ready { "ready" } else { "not ready" };
+    (status, Json(json!({ "status": word, "checks": named }))).into_response()
+}
+
+/// `GET /healthz`: one word.
+pub(super) async fn healthz(State(rest): State<Rest>) -> Response {
+    let healthy = rest
+        .health
+        .checks()
+        .iter()
+        .all(|check| check.fault.is_none());
+    let (status, word) = if healthy {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+    };
+    (status, Json(json!({ "status": word }))).into_response()
+}

@@ -1,0 +1,176 @@
+//! What stands around every route: a request id, and which hosts and origins are served.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::pipeline::Door;
+use crate::wire::{Problem, ProblemCode};
+
+use super::{Rest, answer};
+
+/// The name of one request, in the answer's `x-request-id` and in the records.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+/// Hosts and origins that are served: a page of a stranger must not reach a gateway on loopback (DNS rebinding).
+#[derive(Debug, Clone, Default)]
+pub struct Hosts {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Hosts {
+    /// Loopback names and the bound address, and what is configured besides (`ALLOWED_HOSTS`, `ALLOWED_ORIGINS`).
+    #[must_use]
+    pub fn new(bound: &str, hosts: &[String], origins: &[String]) -> Self {
+        let mut all: Vec<String> = ["localhost", "127.0.0.1", "[::1]", bound]
+            .iter()
+            .map(|host| (*host).to_owned())
+            .collect();
+        all.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
+        Self {
+            hosts: all,
+            origins: origins
+                .iter()
+                .map(|origin| origin.to_ascii_lowercase())
+                .collect(),
+        }
+    }
+
+    fn serves_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let name = match host.rsplit_once(':') {
+            Some((name, port))
+                if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                name
+            }
+            Some(_) | None => host.as_str(),
+        };
+        self.hosts
+            .iter()
+            .any(|served| served == name || *served == host)
+    }
+
+    fn serves_origin(&self, origin: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        let host = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
+        self.origins.contains(&origin) || host.is_some_and(|host| self.serves_host(host))
+    }
+}
+
+/// Gives the request its id, and turns away hosts and origins that are not served.
+pub(super) async fn guard(State(rest): State<Rest>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = match check(&rest, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => answer::problem(&problem),
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = answer::problem(&Problem {
+            request_id: Some(id.clone()),
+            ..problem
+        });
+        response.extensions_mut().remove::<Problem>();
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {
+    let health = matches!(request.uri().path(), "/livez" | "/readyz" | "/healthz");
+    // The socket is reached through the file system, which no page can.
+    if health || rest.door == Door::Cli {
+        return Ok(());
+    }
+    let headers = request.headers();
+    let one = |name: header::HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok().map(str::to_owned),
+            _ => None,
+        }
+    };
+    let host = one(header::HOST).or_else(|| request.uri().authority().map(ToString::to_string));
+    if !host
+        .as_deref()
+        .is_some_and(|host| rest.hosts.serves_host(host))
+    {
+        let detail = format!(
+            "the host `{}` is not served",
+            host.unwrap_or_default().escape_debug()
+        );
+        return Err(
+            Problem::new(ProblemCode::ForbiddenOrigin, detail).hint("add it to ALLOWED_HOSTS")
+        );
+    }
+    let origin = headers
+        .contains_key(header::ORIGIN)
+        .then(|| one(header::ORIGIN).unwrap_or_default());
+    if let Some(origin) = origin.filter(|origin| !rest.hosts.serves_origin(origin)) {
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD) && origin == "null";
+        if !safe {
+            let detail = format!("the origin `{}` is not served", origin.escape_debug());
+            return Err(Problem::new(ProblemCode::ForbiddenOrigin, detail)
+                .hint("add it to ALLOWED_ORIGINS"));
+        }
+    }
+    Ok(())
+}
+
+/// The caller's own id if it is a short plain one, else the next of ours.
+fn request_id(headers: &HeaderMap) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let plain = |text: &&str| {
+        (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    let given = headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(plain);
+    given.map_or_else(
+        || format!("req_{:012x}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        str::to_owned,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_and_configured_hosts_are_served() {
+        let hosts = Hosts::new("127.0.0.1", &["gw.example".to_owned()], &[]);
+        for good in [
+            "localhost:8000",
+            "127.0.0.1",
+            "[::1]:8000",
+            "GW.example:443",
+        ] {
+            assert!(hosts.serves_host(good), "{good}");
+        }
+        for bad in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:8000",
+            "",
+        ] {
+            assert!(!hosts.serves_host(bad), "{bad}");
+        }
+        assert!(hosts.serves_origin("http://localhost:8000"));
+        assert!(!hosts.serves_origin("http://evil.example"));
+        assert!(!hosts.serves_origin("null"));
+    }
+}

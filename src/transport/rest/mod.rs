@@ -1,0 +1,107 @@
+//! REST: one router over the road, for the address and for the socket alike.
+
+mod answer; // the one place where statuses are chosen
+mod execute; // /tools/execute and its batch
+mod extract; // what a request must be before anyone reads it
+mod health; // /, /livez, /readyz, /healthz
+mod layers; // hosts and origins, request ids
+mod routes; // the route table
+mod service; // the router behind a name of ours
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodFilter, get, on, post};
+use tokio_util::task::TaskTracker;
+
+use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
+use crate::telemetry::Health;
+use crate::wire::{Problem, ProblemCode};
+
+pub use layers::Hosts;
+pub use routes::{ROUTES, Route};
+pub use service::Service;
+
+/// What every handler needs.
+#[derive(Clone)]
+pub struct Rest {
+    /// The road.
+    pub pipeline: Arc<Pipeline>,
+    /// Whether the server is well.
+    pub health: Arc<Health>,
+    /// The calls that run; stopping waits for them.
+    pub running: TaskTracker,
+    /// Which hosts and origins are served.
+    pub hosts: Arc<Hosts>,
+    /// The longest body, in bytes.
+    pub body_limit: usize,
+    /// Through which door calls of this router come.
+    pub door: Door,
+}
+
+impl Rest {
+    /// Takes a call down the road on a task of its own, so that a client that goes away cancels nothing.
+    async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
+        let pipeline = Arc::clone(&self.pipeline);
+        let task = self
+            .running
+            .spawn(async move { pipeline.handle(call).await });
+        match task.await {
+            Ok(answer) => answer,
+            Err(broken) => {
+                tracing::error!(%broken, "a call broke");
+                Err(Unanswered::Broken)
+            }
+        }
+    }
+}
+
+/// Every route there is, over this road.
+#[must_use]
+pub fn service(rest: Rest) -> Service {
+    let mut router = Router::new()
+        .route("/", get(health::front))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/healthz", get(health::healthz))
+        .route("/tools/execute", post(execute::execute))
+        .route("/tools/execute/batch", post(execute::batch));
+    for route in ROUTES {
+        let filter = if route.method == "GET" {
+            MethodFilter::GET
+        } else {
+            MethodFilter::POST
+        };
+        router = router.route(
+            route.path,
+            on(
+                filter,
+                move |State(rest): State<Rest>, request: axum::extract::Request| async move {
+                    routes::follow(&rest, route, request).await
+                },
+            ),
+        );
+    }
+    let router = router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(
+            rest.clone(),
+            layers::guard,
+        ))
+        .with_state(rest);
+    Service(router)
+}
+
+async fn nothing_here(uri: axum::http::Uri) -> Response {
+    let detail = format!("nothing is served at `{}`", uri.path());
+    answer::problem(&Problem::new(ProblemCode::NotFound, detail).hint("GET / names the doors"))
+        .into_response()
+}
+
+async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Response {
+    let detail = format!("`{}` does not take {method}", uri.path());
+    answer::problem(&Problem::new(ProblemCode::MethodNotAllowed, detail)).into_response()
+}

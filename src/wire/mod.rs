@@ -1,0 +1,11 @@
+//! The JSON that the world sees, apart from the types we think in.
+
+mod execute; // what /tools/execute takes and gives
+mod fields; // typed members of an object, with every problem at once
+mod problem; // RFC 9457
+mod strict; // JSON as we take it: no duplicate key, bounded
+
+pub use execute::{ExecuteFault, ExecuteRequest, ExecutionMode};
+pub use fields::{FieldProblem, Fields};
+pub use problem::{Problem, ProblemCode};
+pub use strict::{MAX_DEPTH, MAX_NODES, StrictError, read_object};

@@ -1,0 +1,151 @@
+//! The gate before dispatch: no call starts under a policy, mode or lockdown older than the last one acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use policyguard::domain::{Annotations, Arguments, Owner, Roles, Timestamp, ToolClass, ToolFacts};
+use policyguard::tools::{Output, Permit, ToolBackend, ToolDefinition, Work};
+use serde_json::{Value, json};
+
+use crate::support::House;
+
+/// A tool that notes what was acknowledged when it started.
+#[derive(Default)]
+struct Witness {
+    /// Set by the test once a change that forbids the tool is acknowledged, cleared before one that allows it is asked for.
+    forbidden: Arc<AtomicBool>,
+    started: Arc<AtomicU64>,
+    violations: Arc<AtomicU64>,
+}
+
+impl ToolBackend for Witness {
+    fn definitions(&self) -> Vec<ToolDefinition> {
+        let facts = ToolFacts {
+            name: Arc::from("witness"),
+            server: Arc::from("test"),
+            owner: Owner::Upstream,
+            class: ToolClass::Read,
+            annotations: Annotations::default(),
+            needs: Roles::NONE,
+            safety: false,
+            quarantined: false,
+            input_schema: Arc::new(
+                json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+            ),
+        };
+        vec![ToolDefinition {
+            facts,
+            description: "notes when it starts",
+        }]
+    }
+
+    fn call(&self, _permit: Permit) -> Work<'_> {
+        Box::pin(async move {
+            self.started.fetch_add(1, Ordering::SeqCst);
+            if self.forbidden.load(Ordering::SeqCst) {
+                self.violations.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(Output::of(json!({})))
+        })
+    }
+
+    fn plan(&self, _tool: &str, _arguments: &Arguments, _now: Timestamp) -> Option<Value> {
+        None
+    }
+}
+
+const POLICY: &str = r"
+modes:
+  NORMAL: { allowed_tools: [list_services] }
+  EMERGENCY: { allowed_tools: [witness, list_services], max_duration: 1h }
+";
+
+/// Calls the witness from four sides while the test changes what holds.
+async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
+    let witness = Arc::new(Witness::default());
+    let house = Arc::new(
+        House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await,
+    );
+    if allow.0 != "/policy/set-mode" {
+        house.set_mode("EMERGENCY").await;
+    }
+    let done = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let (house, done) = (Arc::clone(&house), Arc::clone(&done));
+            tokio::spawn(async move {
+                while !done.load(Ordering::SeqCst) {
+                    house
+                        .post("/tools/execute", &json!({ "tool_name": "witness" }))
+                        .await;
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..changes / 2 {
+        witness.forbidden.store(false, Ordering::SeqCst);
+        assert_eq!(house.post(allow.0, &allow.1).await.status, 200);
+        tokio::task::yield_now().await;
+        assert_eq!(house.post(forbid.0, &forbid.1).await.status, 200);
+        witness.forbidden.store(true, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+    }
+    done.store(true, Ordering::SeqCst);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(
+        witness.started.load(Ordering::SeqCst) > 0,
+        "the race never let a call start"
+    );
+    assert_eq!(witness.violations.load(Ordering::SeqCst), 0);
+}
+
+/// How many changes a race makes: ten thousand in the long suite.
+fn changes() -> usize {
+    if std::env::var_os("POLICYGUARD_LONG_TESTS").is_some() {
+        10_000
+    } else {
+        1_000
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_call_starts_under_a_mode_that_was_switched_off() {
+    race(
+        changes(),
+        ("/policy/set-mode", json!({ "mode": "EMERGENCY" })),
+        ("/policy/set-mode", json!({ "mode": "NORMAL" })),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_call_starts_after_a_lockdown_was_acknowledged() {
+    race(
+        changes() / 4,
+        ("/api/v1/lockdown", json!({ "on": false })),
+        ("/api/v1/lockdown", json!({ "on": true })),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_mode_that_ran_out_starts_nothing_though_nobody_recorded_its_end() {
+    let witness = Arc::new(Witness::default());
+    let house =
+        House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await;
+    house.set_mode("EMERGENCY").await;
+    assert_eq!(
+        house.execute("witness", json!({})).await["success"],
+        json!(true)
+    );
+    house.clock.advance(Duration::from_mins(15));
+    assert_eq!(
+        house.execute("witness", json!({})).await["code"],
+        json!("mode_not_listed")
+    );
+    assert_eq!(witness.started.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,223 @@
+//! A whole gateway for a test: a real store in a folder of its own, a clock that the test moves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use policyguard::app::{App, Parts};
+use policyguard::config::{Config, Flags, resolve};
+use policyguard::domain::{Clock, Timestamp};
+use policyguard::tools::ToolBackend;
+use policyguard::transport::rest::Service;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A clock that stands until the test moves it.
+pub(crate) struct TestClock {
+    millis: AtomicI64,
+}
+
+impl TestClock {
+    const START: i64 = 1_795_000_000_000;
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.millis.fetch_add(
+            i64::try_from(duration.as_millis()).unwrap(),
+            Ordering::SeqCst,
+        );
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(
+            u64::try_from(self.millis.load(Ordering::SeqCst) - Self::START).unwrap(),
+        )
+    }
+}
+
+/// A gateway, opened but without a port.
+pub(crate) struct House {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<TestClock>,
+    service: Service,
+    dir: Arc<TempDir>,
+    config: Config,
+}
+
+/// What a gateway answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl House {
+    /// A gateway with the shipped default policy.
+    pub(crate) async fn new() -> Self {
+        Self::with_policies(&shipped("default.yaml")).await
+    }
+
+    /// A gateway with the policy at this path.
+    pub(crate) async fn with_policies(policies: &Path) -> Self {
+        Self::build(policies, Vec::new()).await
+    }
+
+    /// A gateway with a policy of this text.
+    pub(crate) async fn with_policy_text(text: &str) -> Self {
+        Self::with_backends(text, Vec::new()).await
+    }
+
+    /// A gateway with a policy of this text, and further backends behind the road.
+    pub(crate) async fn with_backends(text: &str, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        Self::open(dir, &file, backends).await
+    }
+
+    async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::open(dir, policies, backends).await
+    }
+
+    async fn open(dir: Arc<TempDir>, policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+        let clock = Arc::new(TestClock {
+            millis: AtomicI64::new(TestClock::START),
+        });
+        let config = config(&dir.path().join("data"), policies);
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            backends,
+        };
+        let app = App::open_with(&config, parts)
+            .await
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        let service = app.public_service();
+        Self {
+            app,
+            clock,
+            service,
+            dir,
+            config,
+        }
+    }
+
+    /// The same gateway after a stop and a start.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self {
+            app,
+            clock,
+            service,
+            dir,
+            config,
+        } = self;
+        drop(service);
+        app.close().await;
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            backends: Vec::new(),
+        };
+        let app = App::open_with(&config, parts)
+            .await
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        let service = app.public_service();
+        Self {
+            app,
+            clock,
+            service,
+            dir,
+            config,
+        }
+    }
+
+    /// Where the gateway keeps its state.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, Some(body.to_string().into_bytes()))
+            .await
+    }
+
+    /// Runs a tool; the answer is always 200.
+    pub(crate) async fn execute(&self, tool: &str, arguments: Value) -> Value {
+        let reply = self
+            .post(
+                "/tools/execute",
+                &serde_json::json!({ "tool_name": tool, "arguments": arguments }),
+            )
+            .await;
+        assert_eq!(reply.status, 200, "{:?}", reply.body);
+        reply.body
+    }
+
+    /// Switches the mode, which must succeed.
+    pub(crate) async fn set_mode(&self, mode: &str) {
+        let reply = self
+            .post("/policy/set-mode", &serde_json::json!({ "mode": mode }))
+            .await;
+        assert_eq!(reply.status, 200, "{:?}", reply.body);
+    }
+
+    /// Sends raw bytes as a JSON body.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost");
+        let request = match body {
+            Some(bytes) => request
+                .header("content-type", "application/json")
+                .body(Body::from(bytes)),
+            None => request.body(Body::empty()),
+        };
+        self.request(request.unwrap()).await
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn request(&self, request: Request<Body>) -> Reply {
+        let (status, bytes) = self.service.answer(request).await;
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Reply { status, body }
+    }
+}
+
+/// A configuration over this data directory and policy, whatever the environment says.
+pub(crate) fn config(data_dir: &Path, policies: &Path) -> Config {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let values = [
+        ("data_dir", text(data_dir)),
+        ("policies", text(policies)),
+        ("server.port", "0".to_owned()),
+    ];
+    resolve(
+        &Flags {
+            config: None,
+            values: values.into(),
+        },
+        &BTreeMap::new(),
+    )
+    .unwrap()
+}
+
+/// A file of the repository's `policies/`.
+pub(crate) fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("policies")
+        .join(name)
+}
