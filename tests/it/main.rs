@@ -12,6 +12,7 @@
 
 mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
+mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
 mod closed; // what breaks allows nothing
