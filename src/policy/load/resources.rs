@@ -20,7 +20,10 @@ pub(super) fn time_restrictions(
     groups: &Groups,
 ) -> Vec<HourWindow> {
     let entries = documents.joined(report, "time_restrictions");
-    let zones = TimeZoneDatabase::bundled();
+    let zones: BTreeSet<String> = TimeZoneDatabase::bundled()
+        .available()
+        .map(|name| name.to_string())
+        .collect();
     entries
         .into_iter()
         .filter_map(|entry| time_restriction(report, entry, groups, &zones))
@@ -31,60 +34,66 @@ fn time_restriction(
     report: &mut Report<'_>,
     entry: &Entry,
     groups: &Groups,
-    zones: &TimeZoneDatabase,
+    zones: &BTreeSet<String>,
 ) -> Option<HourWindow> {
     let tools = groups.key(report, entry);
     let fields = report.fields(&entry.value, &TIME_RESTRICTION)?;
+    let hours = hours(report, entry, fields);
+    let timezone = fields
+        .get("timezone")
+        .map_or(Some("UTC".to_owned()), |node| timezone(report, node, zones));
+    Some(HourWindow {
+        tools,
+        hours: hours?,
+        timezone: timezone?,
+        at: report.place(entry.key_at),
+    })
+}
+
+/// `allowed_hours` as bits.
+fn hours(report: &mut Report<'_>, entry: &Entry, fields: Fields<'_>) -> Option<u32> {
     let Some(node) = fields.get("allowed_hours") else {
+        let message = format!("`{}` has no allowed_hours", entry.key);
         let hint = "list the hours of the local wall clock: `allowed_hours: [8, 9, 10]`";
-        report
-            .syntax(
-                entry.key_at,
-                &format!("`{}` has no allowed_hours", entry.key),
-            )
-            .hint(hint);
+        report.syntax(entry.key_at, &message).hint(hint);
         return None;
     };
-    let mut hours = 0;
-    for item in report.list(node, "allowed_hours")? {
-        let hour = report.integer(item, "an hour")?;
-        let Some(hour) = u32::try_from(hour).ok().filter(|hour| *hour < 24) else {
-            report
-                .syntax(item.at, &format!("`{hour}` is not an hour"))
-                .hint("hours are 0 to 23");
-            return None;
-        };
-        hours |= 1 << hour;
-    }
-    if hours == 0 {
+    let items = report.list(node, "allowed_hours")?;
+    if items.is_empty() {
         let hint = "list hours, or put the tool under global_rules.always_blocked";
         report
             .error(FindingCode::Unreachable, node.at, "no hour is allowed")
             .hint(hint);
     }
-    let timezone = fields
-        .get("timezone")
-        .map_or(Some("UTC".to_owned()), |node| timezone(report, node, zones))?;
-    Some(HourWindow {
-        tools,
-        hours,
-        timezone,
-        at: report.place(entry.key_at),
-    })
+    let mut hours = 0;
+    for item in items {
+        let Some(hour) = report.integer(item, "an hour") else {
+            continue;
+        };
+        if let Some(hour) = u32::try_from(hour).ok().filter(|hour| *hour < 24) {
+            hours |= 1 << hour;
+        } else {
+            report
+                .syntax(item.at, &format!("`{hour}` is not an hour"))
+                .hint("hours are 0 to 23");
+        }
+    }
+    Some(hours)
 }
 
 /// An IANA zone in exact spelling: what only looks like one must not silently mean another.
-fn timezone(report: &mut Report<'_>, node: &Node, zones: &TimeZoneDatabase) -> Option<String> {
+fn timezone(report: &mut Report<'_>, node: &Node, zones: &BTreeSet<String>) -> Option<String> {
     let text = report.text(node, "timezone")?;
-    let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
-    if names.iter().any(|name| name == text) {
+    if zones.contains(text) {
         return Some(text.to_owned());
     }
-    let folded = names
-        .iter()
-        .find(|name| name.eq_ignore_ascii_case(text))
-        .map(String::as_str);
-    let guess = folded.or_else(|| nearest(text, names.iter().map(String::as_str)));
+    if report.is_full() {
+        report.skip();
+        return None;
+    }
+    let names = || zones.iter().map(String::as_str);
+    let folded = names().find(|name| name.eq_ignore_ascii_case(text));
+    let guess = folded.or_else(|| nearest(text, names()));
     let suggestion = guess
         .map(|guess| format!(", did you mean `{guess}`?"))
         .unwrap_or_default();

@@ -167,6 +167,9 @@ impl Groups {
             return;
         };
         let Some(group) = self.by_name.get(name) else {
+            if report.is_full() {
+                return;
+            }
             let guess = nearest(name, self.by_name.keys().map(String::as_str));
             let suggestion = guess
                 .map(|guess| format!(", did you mean `@{guess}`?"))

@@ -78,6 +78,10 @@ impl Report<'_> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, shape: &Shape) {
+        if self.is_full() {
+            self.skip();
+            return; // a guess costs more than all the rest of the line
+        }
         let known = shape.keys.iter().map(|&(name, _)| name);
         let guess = nearest(&entry.key, known.clone().chain(shape.later.iter().copied()));
         let suggestion = guess
@@ -97,7 +101,11 @@ impl Report<'_> {
         if let Data::Map(entries) = &node.data {
             return Some(entries);
         }
-        self.mismatch(node, &format!("{what} is a map of keys"));
+        self.mismatch(
+            node,
+            &format!("{what} is a map of keys"),
+            "write `key: value` lines",
+        );
         None
     }
 
@@ -106,7 +114,11 @@ impl Report<'_> {
         if let Data::List(items) = &node.data {
             return Some(items);
         }
-        self.mismatch(node, &format!("{what} is a list"));
+        self.mismatch(
+            node,
+            &format!("{what} is a list"),
+            "write `[a, b]`, also for one",
+        );
         None
     }
 
@@ -126,7 +138,11 @@ impl Report<'_> {
             Data::List(items) => Some(items),
             Data::Text(_) => Some(std::slice::from_ref(node)),
             Data::Null | Data::Bool(_) | Data::Number(_) | Data::Map(_) => {
-                self.mismatch(node, &format!("{what} is a text or a list of texts"));
+                self.mismatch(
+                    node,
+                    &format!("{what} is a text or a list of texts"),
+                    "write one text, or `[a, b]`",
+                );
                 None
             }
         }
@@ -166,7 +182,11 @@ impl Report<'_> {
         {
             return Some(integer);
         }
-        self.mismatch(node, &format!("{what} is a whole number"));
+        self.mismatch(
+            node,
+            &format!("{what} is a whole number"),
+            "write digits without quotes",
+        );
         None
     }
 
@@ -175,7 +195,11 @@ impl Report<'_> {
         let integer = self.integer(node, what)?;
         let count = usize::try_from(integer).ok();
         if count.is_none() {
-            self.mismatch(node, &format!("{what} is zero or more"));
+            self.mismatch(
+                node,
+                &format!("{what} is zero or more"),
+                "write digits without quotes",
+            );
         }
         count
     }
@@ -185,7 +209,11 @@ impl Report<'_> {
         if let Data::Number(number) = &node.data {
             return number.as_f64();
         }
-        self.mismatch(node, &format!("{what} is a number"));
+        self.mismatch(
+            node,
+            &format!("{what} is a number"),
+            "write digits without quotes",
+        );
         None
     }
 
@@ -202,6 +230,10 @@ impl Report<'_> {
         let text = self.text(node, what)?;
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
             return Some(meaning.clone());
+        }
+        if self.is_full() {
+            self.skip();
+            return None;
         }
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let guess = nearest(text, all.iter().copied());
@@ -231,6 +263,11 @@ impl Report<'_> {
 
     /// `30s`, `5m`, `1h`, `7d`.
     pub(in crate::policy) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        if let Data::Number(number) = &node.data {
+            self.syntax(node.at, &format!("{what} has no unit"))
+                .hint(&format!("write `{number}s` for seconds, or m, h, d"));
+            return None;
+        }
         let text = self.text(node, what)?;
         let duration = parse_duration(text);
         if duration.is_none() {
@@ -254,12 +291,12 @@ impl Report<'_> {
         instant
     }
 
-    fn mismatch(&mut self, node: &Node, expectation: &str) {
+    fn mismatch(&mut self, node: &Node, expectation: &str, form: &str) {
         let message = format!("{expectation}, not {}", node.described());
         let hint = if node.data == Data::Null {
             "give it a value, or leave the key out"
         } else {
-            "see the form in policies/README.md"
+            form
         };
         self.syntax(node.at, &message).hint(hint);
     }

@@ -9,7 +9,7 @@ use super::{Source, Span};
 const MOST_FINDINGS: usize = 200;
 
 /// The most patterns and regexes of all files: each costs microseconds and kilobytes.
-const MOST_COMPILED: usize = 100_000;
+const MOST_COMPILED: usize = 30_000;
 
 /// The findings about some sources.
 pub(in crate::policy) struct Report<'s> {
@@ -56,7 +56,7 @@ impl<'s> Report<'s> {
         at: Span,
         message: &str,
     ) -> Noted<'_> {
-        if self.findings.len() >= MOST_FINDINGS {
+        if self.is_full() {
             self.dropped += 1;
             return Noted(None);
         }
@@ -101,6 +101,16 @@ impl<'s> Report<'s> {
     /// Whether something noted refuses the bundle.
     pub(in crate::policy) fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
+    }
+
+    /// Whether further findings are only counted.
+    pub(in crate::policy) const fn is_full(&self) -> bool {
+        self.findings.len() >= MOST_FINDINGS
+    }
+
+    /// Counts a finding that would not be kept.
+    pub(in crate::policy) const fn skip(&mut self) {
+        self.dropped += 1;
     }
 
     /// How many findings there are so far.
@@ -161,9 +171,11 @@ pub(in crate::policy) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    let most = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    let most = (length / 3).clamp(1, 3);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= most)
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|&(distance, _)| distance <= most)
         .min()

@@ -61,6 +61,7 @@ impl Builder<'_, '_, '_> {
     fn run(&mut self) {
         let options = yaml::options! {
             disallow_directives: true,
+            emit_anchor_events: true,
             emit_unresolved_aliases: true,
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
@@ -80,19 +81,19 @@ impl Builder<'_, '_, '_> {
     fn take(&mut self, event: &Event<'_>, span: &yaml::Span) {
         let at = self.span(span);
         match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_properties(at, *anchor, tag.is_some());
+            Event::Scalar(text, style, _, tag) => {
+                self.refuse_tag(span, tag.as_deref());
                 self.scalar(at, text, *style);
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_properties(at, *anchor, tag.is_some());
+            Event::SequenceStart(_, _, tag) => {
+                self.refuse_tag(span, tag.as_deref());
                 self.push(Open::List {
                     at,
                     items: Vec::new(),
                 });
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_properties(at, *anchor, tag.is_some());
+            Event::MappingStart(_, _, tag) => {
+                self.refuse_tag(span, tag.as_deref());
                 self.push(Open::Map {
                     at,
                     entries: Vec::new(),
@@ -114,31 +115,41 @@ impl Builder<'_, '_, '_> {
                     data: Data::Null,
                 });
             }
+            Event::Anchor(..) => {
+                let hint = "write the value out, or quote the text that starts with `&`";
+                self.report
+                    .syntax(at, "an anchor is not allowed here")
+                    .hint(hint);
+            }
             // The parser may learn more events; none of these says anything.
             Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(..)
             | Event::DocumentEnd
-            | Event::Anchor(..)
             | Event::Comment(..)
             | _ => {}
         }
     }
 
-    /// Notes anchors and tags: with them, what a text says could differ from what it shows.
-    fn refuse_properties(&mut self, at: Span, anchor: usize, tagged: bool) {
-        if anchor != 0 {
-            let hint = "write the value out, or quote the text that starts with `&`";
-            self.report
-                .syntax(at, "an anchor is not allowed here")
-                .hint(hint);
-        }
-        if tagged {
-            let hint = "quote entries that start with `!`: \"!name\"";
-            self.report
-                .syntax(at, "a tag is not allowed here")
-                .hint(hint);
-        }
+    /// Notes a tag: with one, what a text says could differ from what it shows.
+    fn refuse_tag(&mut self, span: &yaml::Span, tag: Option<&yaml::Tag>) {
+        let Some(start) = span.tag_start().filter(|_| tag.is_some()) else {
+            return;
+        };
+        let rest = self.text.chars().skip(start.index());
+        let written: String = rest
+            .take_while(|c| !c.is_whitespace() && *c != ',' && *c != ']')
+            .collect();
+        let at = Span::new(
+            self.source,
+            start.line(),
+            start.col() + 1,
+            written.chars().count(),
+        );
+        let hint = format!("take it out, or quote the text that starts with `!`: \"{written}\"");
+        self.report
+            .syntax(at, "a tag is not allowed here")
+            .hint(&hint);
     }
 
     fn scalar(&mut self, at: Span, text: &str, style: ScalarStyle) {
@@ -251,7 +262,7 @@ impl Builder<'_, '_, '_> {
             Some('@') => "quote groups: \"@name\"",
             Some('%') => "a file has no directives: remove the line, or quote the text",
             Some('\t') => "indent with spaces, not tabs",
-            Some(_) | None => "check indentation, colons and quotes from here upwards",
+            Some(_) | None => "check indentation, brackets, colons and quotes from here upwards",
         };
         self.report
             .syntax(at, &format!("not YAML: {}", fault.kind()))

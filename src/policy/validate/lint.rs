@@ -9,6 +9,9 @@ use crate::policy::rule::{Bundle, NamePattern, Place, Policy, Rule};
 /// So far below the line of a policy, rule or mode its own words are looked for.
 const SEARCHED_LINES: usize = 400;
 
+/// The most findings of one level that are kept: a bundle with more has one mistake, many times.
+const MOST_FINDINGS: usize = 200;
+
 /// A bundle under inspection.
 pub(super) struct Lint<'b> {
     pub(super) bundle: &'b Bundle,
@@ -68,6 +71,14 @@ impl<'b> Lint<'b> {
         message: &str,
         hint: &str,
     ) {
+        let level = code.level();
+        let alike = self
+            .findings
+            .iter()
+            .filter(|finding| finding.level == level);
+        if alike.count() >= MOST_FINDINGS {
+            return; // so many others of its level stand already, and errors refuse the bundle
+        }
         let place = FindingPlace {
             file: subject.at.file.clone(),
             line: subject.at.line,
@@ -81,14 +92,13 @@ impl<'b> Lint<'b> {
 
     /// Notes that what nobody thought of is allowed.
     pub(super) fn default_allow(&mut self) {
-        let file = self.bundle.policies.first().map(|policy| Place {
-            line: 1,
-            ..policy.at.clone()
-        });
-        let at = file.unwrap_or(Place {
-            file: "policy".into(),
-            line: 0,
-        });
+        let policies = self.bundle.policies.iter().map(|policy| &policy.at);
+        let modes = self.bundle.modes.values().map(|mode| &mode.at);
+        let somewhere = policies.chain(modes).find(|at| at.line > 0);
+        let at = Place {
+            file: somewhere.map_or_else(|| "policy".into(), |at| at.file.clone()),
+            line: somewhere.map_or(0, |_| 1),
+        };
         let hint = "say `default_decision: deny` and allow what is needed";
         let subject = Subject::other(&at, "default_decision");
         self.note(
@@ -97,6 +107,12 @@ impl<'b> Lint<'b> {
             "what no rule names is allowed",
             hint,
         );
+    }
+
+    /// Whether further warnings are not kept, so that nothing need be guessed for them.
+    pub(super) fn is_full(&self) -> bool {
+        let warnings = self.findings.iter().filter(|finding| !finding.is_error());
+        warnings.count() >= MOST_FINDINGS
     }
 
     pub(super) fn into_findings(mut self) -> Vec<Finding> {

@@ -87,6 +87,9 @@ fn is_about_tools(condition: &Condition) -> bool {
 }
 
 fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, purpose: Purpose) {
+    if lint.is_full() {
+        return;
+    }
     let matches = |pattern: &Pattern| lint.tools.iter().any(|tool| pattern.matches(&tool.name));
     let idle =
         purpose == Purpose::Grants && !tools.include.iter().any(|entry| matches(&entry.pattern));
