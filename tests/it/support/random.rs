@@ -100,7 +100,7 @@ pub(crate) fn catalogue(choices: &mut Choices) -> Vec<ToolFacts> {
         },
         gateway_tool("set_mode", &[Role::Operator], true),
         gateway_tool("get_policy_status", &[], true),
-        gateway_tool("rollback_policy", &[Role::Admin], false),
+        gateway_tool("rollback_policy", &[Role::Admin], true),
         gateway_tool("list_policies", &[], true),
         gateway_tool("create_policy", &[Role::Admin], false),
     ];
