@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::{ActionId, ActionRequest, ModeName, PolicyId, Role, Roles, TrustLevel};
 
-use super::decision::{Code, Effect, Remedy};
+use super::decision::{Code, Effect, Remedy, Text};
 use super::engine::{Engine, ShadowPolicy};
 use super::evaluation::{Evaluation, Silent, Stage, Trace};
 
@@ -27,6 +27,8 @@ pub struct Explanation {
     pub mode: ModeName,
     /// The version of the policy.
     pub policy_version: u64,
+    /// What the caller should know besides.
+    pub warnings: Vec<Text>,
     /// Every problem of the arguments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -154,6 +156,7 @@ impl Engine {
             determined_by: decision.determined_by.as_deref().map(RuleName::of),
             mode: request.context.mode.clone(),
             policy_version: decision.policy_version(),
+            warnings: decision.warnings.clone(),
             problems: decision.problems.clone(),
             remedy: decision.remedy.clone(),
             facts: evaluation.facts(),
