@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{ActionId, ActionType, Context, CorrelationId, Principal, Resource, Stated};
 
+/// Up to so many arguments are looked through one by one.
+const FEW: usize = 8;
+
 /// The arguments that will be sent on: one parsed JSON object, defaults filled in.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(transparent)]
@@ -14,9 +17,17 @@ pub struct Arguments(pub Map<String, Value>);
 
 impl Arguments {
     /// The value of a top-level argument.
+    ///
+    /// Among a few arguments looking is quicker than hashing, and rules, schema and constraints all look.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        if self.0.len() > FEW {
+            return self.0.get(name);
+        }
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
     }
 }
 

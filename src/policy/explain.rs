@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::domain::{ActionId, ActionRequest, ModeName, PolicyId, Role, Roles, TrustLevel};
 
 use super::code::Code;
-use super::decision::{Effect, Remedy};
+use super::decision::{Effect, Remedy, Text};
 use super::engine::{Engine, ShadowPolicy};
 use super::evaluation::{Evaluation, Silent, Stage, Trace};
 
@@ -28,6 +28,8 @@ pub struct Explanation {
     pub mode: ModeName,
     /// The version of the policy.
     pub policy_version: u64,
+    /// What the caller should know besides.
+    pub warnings: Vec<Text>,
     /// Every problem of the arguments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -155,6 +157,7 @@ impl Engine {
             determined_by: decision.determined_by.as_deref().map(RuleName::of),
             mode: request.context.mode.clone(),
             policy_version: decision.policy_version(),
+            warnings: decision.warnings.clone(),
             problems: decision.problems.clone(),
             remedy: decision.remedy.clone(),
             facts: evaluation.facts(),

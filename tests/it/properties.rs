@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use policyguard::domain::{
-    ActionRequest, ApprovalEvidence, OverrideEvidence, Owner, Purpose, ToolFacts,
+    ActionRequest, ActionType, ApprovalEvidence, OverrideEvidence, Owner, Purpose, ToolFacts,
 };
 use policyguard::policy::{
     Bundle, Code, Decision, DefaultDecision, Effect, Enforcement, Engine, RuleAction,
@@ -51,10 +51,11 @@ impl World {
         naive::decide(&self.bundle, &self.catalogue, request)
     }
 
+    /// The tool that the request is about; a target of another type of action is none, even by a tool's name.
     fn tool(&self, request: &ActionRequest) -> Option<&ToolFacts> {
-        self.catalogue
-            .iter()
-            .find(|tool| tool.name == request.resource.name)
+        let is_tool = request.purpose == Purpose::Run || request.action == ActionType::ToolCall;
+        let mut tools = self.catalogue.iter().filter(|_| is_tool);
+        tools.find(|tool| tool.name == request.resource.name)
     }
 }
 
@@ -285,11 +286,8 @@ fn always_blocked_wins_with_every_mode_trust_approval_and_override() {
         for _ in 0..REQUESTS {
             let request = random::request(&mut world.choices);
             let name = request.resource.name.clone();
-            let gateway = request.action.as_str() == "tool_call" || request.purpose == Purpose::Run;
-            let gateway = gateway
-                && world
-                    .tool(&request)
-                    .is_some_and(|t| t.owner == Owner::Gateway);
+            let tool = world.tool(&request);
+            let gateway = tool.is_some_and(|tool| tool.owner == Owner::Gateway);
             let blocked = if gateway {
                 &*name == "create_policy"
             } else {
@@ -317,9 +315,7 @@ fn what_is_allowed_holds_to_schema_and_constraints_also_with_evidence() {
                     continue;
                 }
                 let value = serde_json::Value::Object(request.arguments.0.clone());
-                let is_tool =
-                    request.purpose == Purpose::Run || request.action.as_str() == "tool_call";
-                let tool = world.tool(&request).filter(|_| is_tool);
+                let tool = world.tool(&request);
                 let fits = tool.is_none_or(|tool| jsonschema::is_valid(&tool.input_schema, &value));
                 let way_back = ["set_mode", "get_policy_status", "rollback_policy"];
                 let free = tool.is_some() && way_back.contains(&&*request.resource.name);
@@ -437,7 +433,9 @@ fn what_an_override_allows_is_allowed_without_what_it_lifted() {
 
 /// Takes away what the evidence lifted, and nothing else.
 fn remove(bundle: &mut Bundle, request: &mut ActionRequest, evidence: &OverrideEvidence) {
+    // A target may hold a space, which no pattern does; nothing else is asked of this bundle, so that all names do.
     let name = &*request.resource.name;
+    let name = policyguard::domain::Pattern::parse(name).map_or("*", |_| name);
     let mode = bundle.modes.get_mut(&request.context.mode);
     match &*evidence.code {
         "mode_blocked" => {

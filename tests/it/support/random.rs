@@ -100,7 +100,7 @@ pub(crate) fn catalogue(choices: &mut Choices) -> Vec<ToolFacts> {
         },
         gateway_tool("set_mode", &[Role::Operator], true),
         gateway_tool("get_policy_status", &[], true),
-        gateway_tool("rollback_policy", &[Role::Admin], false),
+        gateway_tool("rollback_policy", &[Role::Admin], true),
         gateway_tool("list_policies", &[], true),
         gateway_tool("create_policy", &[Role::Admin], false),
     ];
@@ -512,17 +512,19 @@ fn context(choices: &mut Choices, request: &mut ActionRequest) {
 }
 
 fn override_evidence(choices: &mut Choices) -> OverrideEvidence {
+    let rule = rule_digest(choices.one(&POLICIES), choices.below(3));
     if choices.below(2) == 0 {
         let code = choices.one(&["rule_deny", "constraint_violated"]).into();
-        let rule = rule_digest(choices.one(&POLICIES), choices.below(3));
         return OverrideEvidence {
             code,
             rule: (!choices.rarely(6)).then_some(rule),
         };
     }
+    // A stage's denial has no rule, so that evidence which names one lifts nothing.
+    let code = choices.one(&LIFTED).into();
     OverrideEvidence {
-        code: choices.one(&LIFTED).into(),
-        rule: None,
+        code,
+        rule: choices.rarely(6).then_some(rule),
     }
 }
 
