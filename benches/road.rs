@@ -41,7 +41,7 @@ async fn run() {
     let denied = one_caller(
         &app,
         "restart_service",
-        arguments(json!({ "service_name": "cache" })),
+        arguments(&json!({ "service_name": "cache" })),
     )
     .await;
     report("denial, one caller (decision recorded, committed)", &denied);
@@ -135,7 +135,7 @@ fn report(what: &str, times: &[Duration]) {
     );
 }
 
-fn arguments(value: Value) -> Map<String, Value> {
+fn arguments(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 

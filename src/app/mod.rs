@@ -234,7 +234,7 @@ impl Rooms<'_> {
             Arc::clone(&self.facts.health),
             clock,
         ));
-        let reader = Arc::new(self.store.reader()?);
+        let reader = self.store.reader()?;
         let governance = Governance::new(
             Arc::clone(&decision_point),
             reader,

@@ -38,6 +38,11 @@ impl App {
         tasks
     }
 
+    /// Reads the policy files now, as a hangup signal asks for; a bad policy keeps the last good one.
+    pub async fn reload(&self) {
+        Reloads::of(self).reload(true).await;
+    }
+
     /// Waits until the trail breaks for good.
     pub async fn broken(&self) -> Fatal {
         Fatal(self.recorder.fatal().await)

@@ -1,5 +1,6 @@
 //! How records are sealed, each by the one before, and how a broken seal is found.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::Serialize;
@@ -124,6 +125,12 @@ impl Verifier {
         self.before
     }
 
+    /// Whether a record was wrong.
+    #[must_use]
+    pub const fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Checks the next record; `false` once one is wrong.
     pub fn check(&mut self, stored: &Stored<'_>) -> bool {
         let expected = self.before.seq + 1;
@@ -147,12 +154,10 @@ impl Verifier {
     pub fn finish(mut self, head: Head) -> Report {
         let last = self.before;
         if self.fault.is_none() && last != head {
-            let (seq, how) = if last.seq < head.seq {
-                (last.seq + 1, Fault::Cut)
-            } else if last.seq == head.seq {
-                (last.seq, Fault::Replaced)
-            } else {
-                (head.seq + 1, Fault::Replaced)
+            let (seq, how) = match last.seq.cmp(&head.seq) {
+                Ordering::Less => (last.seq + 1, Fault::Cut),
+                Ordering::Equal => (last.seq, Fault::Replaced),
+                Ordering::Greater => (head.seq + 1, Fault::Replaced),
             };
             self.fault = Some(FirstFault { seq, how });
         }

@@ -15,11 +15,17 @@ const BATCH: usize = 512;
 /// What an entry's caller is told: the record's number.
 pub(super) type Answer = Result<u64, AuditError>;
 
+/// Who waits for an entry, and until it is how durable.
+pub(super) struct Asker {
+    pub(super) durability: Durability,
+    /// `None`: nobody waits.
+    pub(super) answer: Option<oneshot::Sender<Answer>>,
+}
+
 /// An entry in line, and who waits for it.
 pub(super) struct Waiting {
     pub(super) entry: Entry,
-    pub(super) durability: Durability,
-    pub(super) answer: Option<oneshot::Sender<Answer>>,
+    pub(super) asker: Asker,
     /// Whether it holds one of the line's places.
     pub(super) placed: bool,
 }
@@ -36,6 +42,20 @@ pub(super) struct Line {
     pub(super) resting: bool,
     /// Why nothing more is taken.
     pub(super) closed: Option<AuditError>,
+}
+
+impl Waiting {
+    /// An entry that nobody waits for and that takes nobody's place.
+    pub(super) fn unasked(entry: Entry) -> Self {
+        Self {
+            entry,
+            asker: Asker {
+                durability: Durability::Queued,
+                answer: None,
+            },
+            placed: false,
+        }
+    }
 }
 
 impl Line {
@@ -56,6 +76,12 @@ impl Line {
         self.waiting.drain(..count).collect()
     }
 
+    /// Takes nothing more, and gives back what waits.
+    pub(super) fn close(&mut self, why: AuditError) -> Vec<Waiting> {
+        self.closed = Some(why);
+        self.waiting.drain(..).collect()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -63,7 +89,9 @@ impl Line {
 
     /// Whether somebody waits for an answer.
     pub(super) fn urgent(&self) -> bool {
-        self.waiting.iter().any(|waiting| waiting.answer.is_some())
+        self.waiting
+            .iter()
+            .any(|waiting| waiting.asker.answer.is_some())
     }
 
     /// Takes the lead if nobody has it.

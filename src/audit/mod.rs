@@ -3,6 +3,7 @@
 //! No record, no action: whatever acts needs a [`Recorded`] decision, and only the [`Recorder`] makes one.
 
 mod record; // what a record says
+mod kinds; // its closed lists of words
 mod render; // its canonical text
 mod redact; // what is taken out of it first
 mod scribe; // how records are made of what happened
@@ -15,8 +16,11 @@ mod store; // what the trail needs from a store
 mod ids; // names of attempts
 mod line; // what waits to be written
 mod writer; // group commit
+mod commit; // what its leader does
 mod clerk; // the threads behind it
+mod recorded; // proof that something is on record
 mod recorder; // who writes
+mod recovery; // what an earlier run left behind
 mod query; // how it is read back
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
@@ -29,7 +33,9 @@ pub use record::{
     Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
     Ruling, Source, Status,
 };
-pub use recorder::{Config, DurabilityPolicy, Recorded, Recorder, Recovery, Simulated};
+pub use recorded::{Recorded, Simulated};
+pub use recorder::{Config, DurabilityPolicy, Recorder};
+pub use recovery::Recovery;
 pub use redact::{Redactor, derive};
 pub use render::{Body, Place};
 pub use scribe::{ChangeNote, Outcome, OutcomeOf};

@@ -156,8 +156,9 @@ impl Cursors {
         let mut mac = self.mac.clone();
         mac.update(&seq.to_be_bytes());
         mac.update(format!("{filter:?}").as_bytes());
-        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = mac.finalize().into_bytes().into();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let tag: [u8; 32] = mac.finalize().into_bytes().into();
+        let start: Option<&[u8; 8]> = tag.first_chunk();
+        start.map_or(0, |start| u64::from_be_bytes(*start))
     }
 }
 

@@ -13,12 +13,14 @@ use super::error::AuditError;
 use super::ids::Ids;
 use super::line::lock;
 use super::record::{Caller, OutcomeStatus, RecordKind};
+use super::recorded::{Recorded, Simulated};
+use super::recovery::{Recovery, recover};
 use super::redact::Redactor;
 use super::scribe::{ChangeNote, Outcome, OutcomeOf, Scribe};
-use super::store::{LogSync, Marks, StoreFault, Trail};
+use super::store::Trail;
 use super::tally::Counted;
 use super::writer::{Listener, Writer};
-use crate::domain::{ActionId, Clock, Purpose, Timestamp};
+use crate::domain::{ActionId, Clock, Purpose};
 use crate::policy::{Decision, Effect};
 
 /// How the trail is written.
@@ -51,58 +53,6 @@ pub enum DurabilityPolicy {
     /// Everything.
     Strict,
 }
-
-/// What was found at start.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Recovery {
-    /// Attempts that were decided but whose end nobody saw; closed as `unknown`.
-    pub closed: Vec<ActionId>,
-    /// When the last record was written; a clock that is behind cannot be trusted with expiries.
-    pub last_at: Option<Timestamp>,
-    /// Whether the last run ended with a `stop` record, or there was none.
-    pub clean: bool,
-}
-
-/// Something of which the trail holds a record. Only the recorder makes one.
-///
-/// A decision read as allowed here may be acted upon: its record is as durable as its class asks.
-#[derive(Debug)]
-pub struct Recorded<T> {
-    value: T,
-    seq: Option<u64>,
-}
-
-impl<T> Recorded<T> {
-    /// What was recorded.
-    #[must_use]
-    pub const fn get(&self) -> &T {
-        &self.value
-    }
-
-    /// Takes it out.
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-
-    /// The number of its record; `None` while it has only its place in line.
-    #[must_use]
-    pub const fn seq(&self) -> Option<u64> {
-        self.seq
-    }
-}
-
-impl Recorded<Decision> {
-    /// What the outcome of this decision will repeat of it.
-    #[must_use]
-    pub fn outcome_of(&self, caller: &Caller) -> OutcomeOf {
-        OutcomeOf::new(&self.value, caller)
-    }
-}
-
-/// A decision about a dry run. Another type than [`Decision`], so that nothing can be done with it.
-#[derive(Debug)]
-pub struct Simulated(pub Decision);
 
 /// The only writer of the trail. A clone writes to the same one.
 #[derive(Clone)]
@@ -187,10 +137,7 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, Vec::new()), durability)
             .await?;
-        Ok(Recorded {
-            value: decision,
-            seq,
-        })
+        Ok(Recorded::new(decision, seq))
     }
 
     /// Records the decision about a dry run.
@@ -206,10 +153,7 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, Vec::new()), Durability::Committed)
             .await?;
-        Ok(Recorded {
-            value: Simulated(decision),
-            seq,
-        })
+        Ok(Recorded::new(Simulated(decision), seq))
     }
 
     /// Records what came of a call, with what changed by it. Committed when this returns.
@@ -227,7 +171,7 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, changes), Durability::Committed)
             .await?;
-        Ok(Recorded { value: status, seq })
+        Ok(Recorded::new(status, seq))
     }
 
     /// Records a change of the gateway's own state, with the change itself. On disk when this returns.
@@ -246,7 +190,7 @@ impl Recorder {
         let seq = self
             .write(Entry::new(record, changes), Durability::Synced)
             .await?;
-        Ok(Recorded { value: note, seq })
+        Ok(Recorded::new(note, seq))
     }
 
     /// Notes a call without a valid credential, or one that could not be read.
@@ -277,6 +221,23 @@ impl Recorder {
             what: what.to_owned(),
         };
         self.inner.writer.count(of, &caller.source, filters);
+    }
+
+    /// Counts an allowed read of the trail or of management data; it shares its record with the reads of its minute.
+    ///
+    /// Such reads must work when the trail cannot be written, or nobody could see why.
+    #[must_use]
+    pub fn counted(&self, decision: Decision, caller: &Caller) -> Recorded<Decision> {
+        let request = decision.request();
+        let principal = &request.principal;
+        let who = principal.acted_by.as_ref().unwrap_or(&principal.agent_id);
+        self.access(
+            who.as_str(),
+            caller,
+            &request.resource.name,
+            &request.arguments.0,
+        );
+        Recorded::counted(decision)
     }
 
     /// Whether the trail can be written.
@@ -338,64 +299,5 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Closes what an earlier run left open, and reserves the first ids.
-fn recover(trail: &mut Trail, scribe: &Scribe, ids: &Ids) -> Result<Recovery, AuditError> {
-    let last = trail.store.last_record().map_err(fault)?;
-    let clean = last
-        .as_ref()
-        .is_none_or(|record| record.action.as_deref() == Some("stop"));
-    let intents = trail.store.open_intents().map_err(fault)?;
-    let closed: Vec<ActionId> = intents
-        .iter()
-        .filter_map(|intent| intent.action_id)
-        .collect();
-    let mut entries: Vec<Entry> = intents
-        .iter()
-        .map(|intent| {
-            let record = scribe.closing(
-                intent,
-                OutcomeStatus::Unknown,
-                "the gateway ended before the outcome was recorded",
-            );
-            Entry::new(record, Vec::new())
-        })
-        .collect();
-    if !clean {
-        let mut details = Map::new();
-        details.insert("unknown_outcomes".to_owned(), Value::from(closed.len()));
-        let note = ChangeNote {
-            operation: "recovery",
-            by: "gateway".to_owned(),
-            details,
-        };
-        entries.push(Entry::new(scribe.change(&note, None), Vec::new()));
-    }
-    let reserved = ids.wanted();
-    let marks = Marks {
-        settled_before: trail.store.marks().settled_before,
-        actions_reserved: reserved,
-    };
-    trail.store.append(&mut entries, marks).map_err(fault)?;
-    sync(&mut *trail.sync)?;
-    ids.written(reserved);
-    Ok(Recovery {
-        closed,
-        last_at: last.map(|record| record.at),
-        clean,
-    })
-}
-
-fn sync(log: &mut dyn LogSync) -> Result<(), AuditError> {
-    log.sync()
-        .map_err(|error| AuditError::Broken(error.to_string()))
-}
-
-fn fault(fault: StoreFault) -> AuditError {
-    match fault {
-        StoreFault::Refused(why) => AuditError::Unavailable(why),
-        StoreFault::Broken(why) => AuditError::Broken(why),
     }
 }

@@ -134,8 +134,8 @@ impl Redactor {
     fn mark(&self, bytes: &[u8]) -> String {
         let mut text = String::with_capacity(33);
         text.push_str("<redacted:hmac:");
-        let [a, b, c, d, e, f, g, h, ..] = tag(&self.marks, bytes);
-        write_hex(&[a, b, c, d, e, f, g, h], &mut text);
+        let tag = tag(&self.marks, bytes);
+        write_hex(tag.get(..8).unwrap_or_default(), &mut text);
         text.push('>');
         text
     }

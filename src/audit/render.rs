@@ -9,7 +9,10 @@ use std::io::Write as _;
 use serde_json::{Map, Value};
 
 use super::record::{Actor, AuditRecord, DeterminedBy, RecordedOutcome, Ruling, Source};
-use crate::domain::{AuditId, Digest, write_canonical};
+use crate::domain::{
+    AgentId, AuditId, CorrelationId, Digest, ModeName, TrustLevel, write_canonical,
+    write_canonical_object,
+};
 
 /// The hash prefix of a record, as of a leaf in RFC 6962.
 pub(super) const LEAF: u8 = 0;
@@ -52,14 +55,14 @@ impl Body {
         members.text("chain", Some(&record.chain));
         members.text(
             "correlation_id",
-            record.correlation_id.as_ref().map(|id| id.as_str()),
+            record.correlation_id.as_ref().map(CorrelationId::as_str),
         );
         members.object("decision", record.decision.as_ref(), write_ruling);
         members.text("door", Some(record.door.as_str()));
         body.hash_at = members.out.len();
         members.text("key_id", record.key_id.as_deref());
         members.text("kind", Some(record.kind.as_str()));
-        members.text("mode", record.mode.as_ref().map(|mode| mode.as_str()));
+        members.text("mode", record.mode.as_ref().map(ModeName::as_str));
         members.display_bare("monotonic", Some(record.monotonic));
         members.object("outcome", record.outcome.as_ref(), write_outcome);
         members.display_bare("policy_version", record.policy_version);
@@ -145,7 +148,7 @@ impl<'a> Members<'a> {
     fn map(&mut self, name: &str, value: Option<&Map<String, Value>>) {
         if let Some(map) = value {
             self.name(name);
-            crate::domain::write_canonical_object(map, self.out);
+            write_canonical_object(map, self.out);
         }
     }
 
@@ -233,13 +236,13 @@ fn write_outcome(outcome: &RecordedOutcome, members: &mut Members<'_>) {
 }
 
 fn write_actor(actor: &Actor, members: &mut Members<'_>) {
-    members.text("acted_by", actor.acted_by.as_ref().map(|id| id.as_str()));
+    members.text("acted_by", actor.acted_by.as_ref().map(AgentId::as_str));
     members.text("agent_id", Some(&actor.agent_id));
     members.text("credential_id", actor.credential_id.as_deref());
     if !actor.roles.is_empty() {
         members.list("roles", actor.roles.iter().map(|role| role.as_str()));
     }
-    members.text("trust", actor.trust.map(|trust| trust.as_str()));
+    members.text("trust", actor.trust.map(TrustLevel::as_str));
 }
 
 fn write_source(source: &Source, members: &mut Members<'_>) {

@@ -11,7 +11,7 @@ use super::record::{
 use super::redact::Redactor;
 use super::tally::Due;
 use crate::domain::{ActionId, Clock, CorrelationId, Digest, ModeName, Purpose};
-use crate::policy::Decision;
+use crate::policy::{Decision, Text};
 
 /// What came of a dispatched call.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,7 +252,7 @@ impl Scribe {
             remedy: decision.remedy().map(|remedy| remedy.text.clone()),
             simulated,
             stated: (!stated.is_empty()).then(|| self.redactor.arguments(stated).0),
-            warnings: self.texts(decision.warnings().iter().map(|text| text.as_str())),
+            warnings: self.texts(decision.warnings().iter().map(Text::as_str)),
         }
     }
 

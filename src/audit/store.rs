@@ -95,6 +95,8 @@ pub struct Trail {
     pub keeper: Box<dyn LogKeeper>,
     /// Where the store key's derivatives for digests, redaction and ids come from.
     pub key: crate::domain::Secret,
+    /// Whether the last run ended in the middle of a commit, whose beginning was cut off.
+    pub torn: bool,
     /// Where it is, for messages.
     pub place: PathBuf,
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::record::{Caller, Door, RecordKind, Source};
 
 /// How long one record stands for all that follow it.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// How many are told apart; beyond, they are counted without who and whence.
 const APART: usize = 2048;
 /// How many values of one filter a record names.

@@ -1,14 +1,15 @@
 //! `audit tail`, `audit query`, `audit verify`.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::audit::{Filter, Page, QueryError, RecordKind, Status, TrailReader as _};
+use crate::audit::{Filter, Page, QueryError, RecordKind, Status, TrailReader};
 use crate::domain::Timestamp;
-use crate::storage::{self, Reader};
+use crate::storage;
 
 use super::client::{Find, Gateway};
 use super::output::{self, Format, member};
@@ -98,7 +99,7 @@ pub(super) async fn run(
 /// Where the trail is read: through the gateway that owns it, or from the files when nobody does.
 enum Trail {
     Running(Gateway),
-    Files(Box<Reader>),
+    Files(Arc<dyn TrailReader>),
 }
 
 impl Trail {
@@ -110,7 +111,7 @@ impl Trail {
         }
         let reader =
             storage::open_reader(dir).map_err(|fault| CliError::Config(fault.to_string()))?;
-        Ok(Self::Files(Box::new(reader)))
+        Ok(Self::Files(reader))
     }
 
     /// A page, in the form in which the gateway answers it.
@@ -121,16 +122,17 @@ impl Trail {
                 .await?
                 .success(),
             Self::Files(reader) => {
+                let limit = usize::try_from(query.limit).unwrap_or(1000);
                 let page = reader
-                    .query(&query.filter(), query.cursor.as_deref(), query.limit)
+                    .query(&query.filter(), query.cursor.as_deref(), limit)
                     .map_err(unread)?;
                 let Page {
                     records,
                     total,
-                    next,
+                    next_cursor,
                 } = page;
                 Ok(
-                    json!({ "entries": records, "count": records.len(), "total": total, "next_cursor": next }),
+                    json!({ "entries": records, "count": records.len(), "total": total, "next_cursor": next_cursor }),
                 )
             }
         }
@@ -140,7 +142,7 @@ impl Trail {
 impl QueryArgs {
     fn filter(&self) -> Filter {
         Filter {
-            kinds: self.kind.into_iter().collect(),
+            kind: self.kind,
             agent_id: self.agent.clone(),
             tool: self.tool.clone(),
             action_type: self.action_type.clone(),
@@ -207,7 +209,7 @@ async fn tail(trail: &Trail, lines: u32, follow: bool, format: Format) -> Result
 async fn verify(trail: &Trail, format: Format) -> Result<Exit, CliError> {
     let report = match trail {
         Trail::Running(gateway) => gateway.get("/api/v1/audit/verify").await?.success()?,
-        Trail::Files(reader) => json!(reader.verify(&mut progress).map_err(unread)?),
+        Trail::Files(reader) => json!(reader.verify_with(&mut progress).map_err(unread)?),
     };
     output::print(format, &report, || verdict(&report))?;
     let intact = report.get("intact") == Some(&Value::Bool(true));

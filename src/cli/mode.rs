@@ -28,7 +28,7 @@ enum ModeCommand {
         /// Why, in 10 characters or more
         #[arg(long)]
         reason: Option<String>,
-        /// How long: 90, 90s, 10m, 1h (at most the policy's max_duration)
+        /// How long: 90, 90s, 10m, 1h (at most the policy's `max_duration`)
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         duration: Option<u64>,
     },

@@ -9,13 +9,13 @@ mod values; // allow-lists that tools answer
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::audit::{AuditError, Caller, Recorded, Recorder};
+use crate::audit::{AuditError, Caller, Recorded, Recorder, Simulated};
 use crate::domain::{
     ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose,
     Resource, Stated,
 };
 use crate::modes::HealthBook;
-use crate::policy::{Decision, Effect};
+use crate::policy::{Code, Decision, Effect};
 
 pub use expiry::keep_time;
 pub use gate::{ChangeError, Edit, Gate, Stale};
@@ -84,6 +84,8 @@ impl DecisionPoint {
 
     /// Decides and records. The answer stands in the trail, as durable as its class asks, before anyone sees it.
     ///
+    /// An allowed read of the gateway's own data is counted instead, with the reads of its minute.
+    ///
     /// # Errors
     /// When the decision could not be recorded; then there is none.
     pub async fn decide(
@@ -92,7 +94,25 @@ impl DecisionPoint {
         caller: &Caller,
     ) -> Result<Recorded<Decision>, AuditError> {
         let decision = self.consider(ask).await;
+        let managed_read = decision.code() == Code::Builtin && !decision.modifies();
+        if managed_read && ask.purpose == Purpose::Run {
+            return Ok(self.recorder.counted(decision, caller));
+        }
         self.recorder.decision(decision, caller).await
+    }
+
+    /// Decides a dry run and records that it was one; nothing can be done with the answer.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn simulate(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+    ) -> Result<Recorded<Simulated>, AuditError> {
+        self.recorder
+            .simulation(self.consider(ask).await, caller)
+            .await
     }
 
     /// Decides without recording: for questions about many tools at once, whose record is that of the question.

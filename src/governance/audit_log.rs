@@ -37,7 +37,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
 pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let filter = filter(permit)?;
     let limit = count(permit, "limit")
-        .and_then(|limit| u32::try_from(limit).ok())
+        .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(100);
     let cursor = text(permit, "cursor").map(str::to_owned);
     let reader = Arc::clone(&governance.reader);
@@ -49,15 +49,13 @@ pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Ou
         "entries": entries,
         "count": entries.len(),
         "total": page.total,
-        "next_cursor": page.next,
+        "next_cursor": page.next_cursor,
     })))
 }
 
 pub(super) async fn verify(governance: &Governance) -> Result<Output, ToolError> {
     let reader = Arc::clone(&governance.reader);
-    let report = apart(move || reader.verify(&mut |_| {}))
-        .await?
-        .map_err(unread)?;
+    let report = apart(move || reader.verify()).await?.map_err(unread)?;
     Ok(Output::of(json!(report)))
 }
 
@@ -97,10 +95,7 @@ fn filter(permit: &Permit) -> Result<Filter, ToolError> {
         }),
     };
     Ok(Filter {
-        kinds: text(permit, "kind")
-            .and_then(RecordKind::parse)
-            .into_iter()
-            .collect(),
+        kind: text(permit, "kind").and_then(RecordKind::parse),
         agent_id: own("agent_id"),
         action_type: own("action_type"),
         tool: own("tool"),

@@ -12,6 +12,9 @@ impl Pipeline {
     pub(super) fn admit(&self, call: &Call) -> Result<Identity, Unanswered> {
         self.authenticator
             .authenticate(call.caller.door, call.credentials)
-            .map_err(|_| Unanswered::Unauthenticated)
+            .map_err(|_| {
+                self.recorder.refused(&call.caller, "unauthenticated");
+                Unanswered::Unauthenticated
+            })
     }
 }

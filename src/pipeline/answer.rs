@@ -106,11 +106,4 @@ impl Unanswered {
             why: fault.to_string(),
         }
     }
-
-    pub(super) fn withheld(decision: &Decision, fault: &AuditError) -> Self {
-        Self::Withheld {
-            action_id: decision.request().action_id,
-            why: fault.to_string(),
-        }
-    }
 }

@@ -5,24 +5,26 @@ mod answer; // what the caller gets
 mod call; // what every door hands in
 mod dispatch; // from permit to output, under the gate and a deadline
 mod filter; // what may leave
+mod closing; // the outcome on record, before anyone sees it
 mod normalize; // call and identity become an ask
 mod source; // values that tools answer, asked on this same road
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::audit::{AuditError, Outcome, OutcomeOf, OutcomeStatus, Recorded, Recorder};
-use crate::decision_point::{Ask, DecisionPoint, Stale};
+use crate::audit::{AuditError, Recorded, Recorder};
+use crate::decision_point::{DecisionPoint, Stale};
 use crate::domain::Clock;
 use crate::identity::Authenticator;
 use crate::registry::Registry;
-use crate::tools::{Catalog, Output, Permit, ToolError};
+use crate::tools::{Catalog, Permit};
 
 // What doors need of the rooms below: where a call came from, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
 pub use crate::policy::{Code, Decision, Effect};
+
+use closing::Closing;
 
 pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
@@ -91,15 +93,21 @@ impl Pipeline {
         let caller = call.caller.clone();
         let shadow = call.shadow;
         let ask = self.normalize(call, &identity)?;
+        let unrecorded = |fault: AuditError| Unanswered::audit(&ask, &fault);
+        if shadow {
+            let decision = self
+                .decision_point
+                .simulate(&ask, &caller)
+                .await
+                .map_err(unrecorded)?;
+            return Ok(self.shadow(decision.into_inner().0));
+        }
         for _ in 0..DECISIONS {
             let decision = self
                 .decision_point
                 .decide(&ask, &caller)
                 .await
-                .map_err(|fault| Unanswered::audit(&ask, &fault))?;
-            if shadow {
-                return Ok(self.shadow(&ask, decision.get().clone()));
-            }
+                .map_err(unrecorded)?;
             if let Ok(answer) = self.carry_out(decision, &caller).await? {
                 return Ok(answer);
             }
@@ -121,112 +129,27 @@ impl Pipeline {
             Err(refused) => return Ok(Ok(Answer::refused(refused.into_inner()))),
         };
         let decided = permit.decision().clone();
-        let of = permit.outcome_of();
         let begun = self.clock.monotonic();
+        let close = Closing::of(&self.recorder, &permit);
         let work = self.dispatch(permit).await;
         let took = self.clock.monotonic().saturating_sub(begun);
-        let written = match work {
-            Err(Stale) => {
-                let outcome = failure(
-                    OutcomeStatus::Cancelled,
-                    took,
-                    "the situation changed before it started",
-                );
-                self.recorder
-                    .outcome(of, outcome, Vec::new())
-                    .await
-                    .map(|_| Err(Stale))
-            }
-            Ok(Ok(output)) => self.keep(of, output, took).await.map(Ok),
-            Ok(Err(error)) => self.keep_failure(of, error, took).await?.map(Ok),
-        };
-        match written {
-            Ok(Ok(body)) => Ok(Ok(Answer::new(decided, body))),
-            Ok(Err(stale)) => Ok(Err(stale)),
-            Err(fault) => Err(Unanswered::withheld(&decided, &fault)),
+        match work {
+            Err(Stale) => close.cancelled(took).await.map(|()| Err(Stale)),
+            Ok(work) => close
+                .done(work, took)
+                .await
+                .map(|body| Ok(Answer::new(decided, body))),
         }
-    }
-
-    /// Puts on record what a tool gave back; only then it may leave.
-    async fn keep(
-        &self,
-        of: OutcomeOf,
-        output: Output,
-        took: Duration,
-    ) -> Result<Body, AuditError> {
-        let Output {
-            result,
-            changes,
-            note,
-            recorded,
-        } = output;
-        let screened = filter::screen(result);
-        if let Some(note) = note {
-            self.recorder.change(note, changes, Some(of)).await?;
-        } else if !recorded {
-            let outcome = Outcome {
-                result: Some(screened.value()),
-                ..outcome(OutcomeStatus::Ok, took)
-            };
-            self.recorder.outcome(of, outcome, changes).await?;
-        }
-        Ok(Body::Done(screened.into_value()))
-    }
-
-    /// Puts on record why a tool did not do its work.
-    async fn keep_failure(
-        &self,
-        of: OutcomeOf,
-        error: ToolError,
-        took: Duration,
-    ) -> Result<Result<Body, AuditError>, Unanswered> {
-        let failed = failure(OutcomeStatus::Failed, took, &error.to_string());
-        let (body, changes) = match error {
-            ToolError::Unavailable(why) => {
-                return Err(Unanswered::Unavailable {
-                    action_id: of.action_id(),
-                    why,
-                });
-            }
-            ToolError::Failed {
-                message,
-                detail,
-                changes,
-            } => {
-                let detail = filter::screen(detail).into_value();
-                (Body::Failed { message, detail }, changes)
-            }
-            ToolError::Mendable {
-                fault,
-                error,
-                message,
-                hint,
-            } => (
-                Body::Mendable {
-                    fault,
-                    error,
-                    message,
-                    hint,
-                },
-                Vec::new(),
-            ),
-        };
-        Ok(self
-            .recorder
-            .outcome(of, failed, changes)
-            .await
-            .map(|_| body))
     }
 
     /// What a run would do: the decision it would get, and the plan of the tool.
-    fn shadow(&self, ask: &Ask, decision: Decision) -> Answer {
+    fn shadow(&self, decision: Decision) -> Answer {
         let request = decision.request();
+        let tool = &request.resource.name;
         let plan = self
             .catalog
-            .backend(&ask.resource.name)
-            .and_then(|backend| {
-                backend.plan(&ask.resource.name, &request.arguments, request.context.now)
-            });
+            .backend(tool)
+            .and_then(|backend| backend.plan(tool, &request.arguments, request.context.now));
         Answer::new(decision, Body::Shadow { plan })
     }
 
@@ -252,22 +175,5 @@ impl Pipeline {
     #[must_use]
     pub fn allows(decision: &Decision) -> bool {
         decision.effect() == Effect::Allow
-    }
-}
-
-fn outcome(status: OutcomeStatus, duration: Duration) -> Outcome<'static> {
-    Outcome {
-        status,
-        duration,
-        result: None,
-        findings: Vec::new(),
-        error: None,
-    }
-}
-
-fn failure(status: OutcomeStatus, duration: Duration, why: &str) -> Outcome<'static> {
-    Outcome {
-        error: Some(why.to_owned()),
-        ..outcome(status, duration)
     }
 }

@@ -4,33 +4,31 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::domain::{
-    Digest, ModeName, Owner, Pattern, PolicyId, Severity, ToolFacts, check_run_name,
-};
+use crate::domain::{ModeName, Pattern, ToolFacts, check_run_name};
 
 use super::condition::Leaves;
 use super::decision::{Determinant, Text};
 use super::engine::{Engine, ShadowPolicy};
 use super::index::{Head, NameIndex};
 use super::mask::Mask;
-use super::plan::{
-    Bits, CompiledMode, CompiledResource, CompiledRule, Entry, EntryKind, Hours, Reach, ToolPlan,
-};
+use super::plan::{Bits, CompiledMode, CompiledRule, Entry, EntryKind, ToolPlan};
+use super::planner::{Planner, sources_of};
 use super::protected::Protected;
 use super::rule::{
-    Bundle, Enforcement, HourWindow, ModeRules, NamePatterns, Parameter, ParameterType, Place,
-    Policy, ResourcePolicy, Rule, RuleAction, ToolConstraints,
+    Bundle, Enforcement, ModeRules, NamePatterns, Place, Policy, Rule, RuleAction, ToolConstraints,
 };
-use super::schema::Schema;
+use super::sections::{hours, resources};
 
-/// Compiles the bundle for the catalogue.
+/// So many heads the plans of all tools hold at most: 32 MiB.
+pub(super) const ROOM: usize = 2 << 20;
+
+/// Compiles the bundle for the catalogue; `room` is how many heads the plans may hold.
 pub(super) fn compile(
     bundle: Arc<Bundle>,
     catalogue: &[ToolFacts],
     version: u64,
     folders: &[Pattern],
+    room: usize,
 ) -> Engine {
     let mode_names: Vec<ModeName> = bundle.modes.keys().cloned().collect();
     let ordered = Ordered::of(&bundle, &mode_names);
@@ -39,11 +37,12 @@ pub(super) fn compile(
     let constraints = constraints_in_order(&bundle);
     let mut tools: Vec<ToolPlan> = Vec::new();
     let mut by_name = HashMap::default();
-    let planner = Planner {
+    let mut planner = Planner {
         bundle: &bundle,
         ordered: &ordered,
         hours: &hours,
         constraints: &constraints,
+        room,
     };
     for facts in catalogue {
         if check_run_name(&facts.name).is_err() || by_name.contains_key(&facts.name) {
@@ -85,14 +84,14 @@ pub(super) fn compile(
 }
 
 /// Rules and entries in the order of decision, with their indexes.
-struct Ordered {
-    rules: Vec<CompiledRule>,
-    entries: Vec<Entry>,
-    any: Vec<Head>,
-    index: NameIndex,
-    shadows: Vec<ShadowPolicy>,
+pub(super) struct Ordered {
+    pub(super) rules: Vec<CompiledRule>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) any: Vec<Head>,
+    pub(super) index: NameIndex,
+    pub(super) shadows: Vec<ShadowPolicy>,
     /// Value sources of rules that hold for any name.
-    any_sources: BTreeSet<Arc<str>>,
+    pub(super) any_sources: BTreeSet<Arc<str>>,
 }
 
 impl Ordered {
@@ -158,17 +157,17 @@ impl Ordered {
                 verify: false,
             };
             let tools = rule.condition.tools.as_ref();
-            match (policy.enforcement, tools) {
-                (Enforcement::Shadow, _) => {
-                    shadows.entry(compiled.policy_place).or_default().push(head);
-                }
-                (Enforcement::Enforce, Some(tools)) if !is_any(tools) => {
-                    indexed.push((head, tools));
-                }
-                (Enforcement::Enforce, _) => {
-                    self.any.push(head);
-                    sources_of(rule.require.values(), &mut self.any_sources);
-                }
+            if policy.enforcement == Enforcement::Shadow {
+                shadows.entry(compiled.policy_place).or_default().push(head);
+                continue;
+            }
+            // A list with `*` may also name a gateway tool in full, which `*` alone never touches: it goes to both.
+            if let Some(tools) = tools {
+                indexed.push((head, tools));
+            }
+            if tools.is_none_or(is_any) {
+                self.any.push(head);
+                sources_of(rule.require.values(), &mut self.any_sources);
             }
         }
         self.index = NameIndex::build(indexed.into_iter());
@@ -231,136 +230,6 @@ fn at(place: &Place) -> Arc<str> {
     place.to_string().into()
 }
 
-/// Builds the plan of one tool after the other.
-struct Planner<'a> {
-    bundle: &'a Bundle,
-    ordered: &'a Ordered,
-    hours: &'a [Hours],
-    constraints: &'a [ToolConstraints],
-}
-
-impl Planner<'_> {
-    fn plan(&self, facts: &ToolFacts, place: usize) -> ToolPlan {
-        let reach = Reach::of(facts);
-        let touches = |patterns: &NamePatterns| reach.touches(facts, patterns);
-        let heads = self.heads(facts, reach);
-        // Constraints reach gateway tools by wildcard too: stage 12 holds for them as it stands.
-        let matching =
-            |c: &&ToolConstraints| reach != Reach::WayBack && c.tools.matches(&facts.name);
-        let constraints: Vec<&ToolConstraints> = self.constraints.iter().filter(matching).collect();
-        let schema = Schema::compile(&facts.input_schema);
-        let names_service = |c: &&ToolConstraints| c.parameters.contains_key("service_name");
-        let mut operations =
-            self.bundle.operations.iter().filter(|(tool, _)| {
-                reach != Reach::WayBack && tool.eq_ignore_ascii_case(&facts.name)
-            });
-        ToolPlan {
-            place,
-            reach,
-            always_blocked: touches(&self.bundle.always_blocked),
-            takes_service: schema.declares("service_name") || constraints.iter().any(names_service),
-            hours: places(self.hours.iter().map(|window| touches(&window.tools))),
-            operation: operations.next().map(|(_, operation)| operation.clone()),
-            constraints: places(self.constraints.iter().map(|c| matching(&c))),
-            sources: self.sources(facts, &heads, &constraints),
-            defaults: defaults(&facts.input_schema, &constraints),
-            schema,
-            heads,
-            facts: facts.clone(),
-        }
-    }
-
-    /// The rules that match the name; for a gateway tool those that name it in full and may tighten.
-    fn heads(&self, facts: &ToolFacts, reach: Reach) -> Box<[Head]> {
-        let lower = facts.name.to_ascii_lowercase();
-        let mut heads = Vec::new();
-        let index = &self.ordered.index;
-        index.visit(lower.as_bytes(), |list| heads.extend_from_slice(list));
-        heads.retain(|head| {
-            let sure = reach == Reach::Ordinary && !head.verify;
-            sure || self
-                .kind_of(head)
-                .is_some_and(|kind| reach.admits(facts, self.tools_of(head), kind))
-        });
-        for head in &mut heads {
-            head.verify = false;
-        }
-        heads.sort_by_key(|head| head.rank);
-        heads.dedup_by_key(|head| head.rank);
-        heads.into_boxed_slice()
-    }
-
-    fn rule_of(&self, head: &Head) -> Option<&Rule> {
-        let entry = self.ordered.entries.get(head.rank as usize)?;
-        let compiled = self.ordered.rules.get(entry.rule as usize)?;
-        self.bundle
-            .policies
-            .get(compiled.policy_place)?
-            .rules
-            .get(compiled.rule_place)
-    }
-
-    fn tools_of(&self, head: &Head) -> Option<&NamePatterns> {
-        self.rule_of(head)?.condition.tools.as_ref()
-    }
-
-    fn kind_of(&self, head: &Head) -> Option<EntryKind> {
-        self.ordered
-            .entries
-            .get(head.rank as usize)
-            .map(|entry| entry.kind)
-    }
-
-    fn sources(
-        &self,
-        facts: &ToolFacts,
-        heads: &[Head],
-        constraints: &[&ToolConstraints],
-    ) -> Box<[Arc<str>]> {
-        let mut sources = BTreeSet::new();
-        if facts.owner != Owner::Gateway {
-            sources.extend(self.ordered.any_sources.iter().cloned());
-        }
-        for constraint in constraints {
-            sources_of(constraint.parameters.values(), &mut sources);
-        }
-        let shadow = self.ordered.shadows.iter().flat_map(|shadow| &shadow.heads);
-        let shadow =
-            shadow.filter(|head| self.tools_of(head).is_none_or(|t| t.matches(&facts.name)));
-        for rule in heads
-            .iter()
-            .chain(shadow)
-            .filter_map(|head| self.rule_of(head))
-        {
-            sources_of(rule.require.values(), &mut sources);
-        }
-        sources.into_iter().collect()
-    }
-}
-
-fn sources_of<'a>(
-    parameters: impl Iterator<Item = &'a Parameter>,
-    sources: &mut BTreeSet<Arc<str>>,
-) {
-    for parameter in parameters {
-        sources.extend(parameter.allowlist_source.clone());
-        if let ParameterType::List {
-            items: Some(items), ..
-        } = &parameter.kind
-        {
-            sources_of(std::iter::once(&**items), sources);
-        }
-    }
-}
-
-fn places(keep: impl Iterator<Item = bool>) -> Box<[u32]> {
-    (0_u32..)
-        .zip(keep)
-        .filter(|(_, keep)| *keep)
-        .map(|(place, _)| place)
-        .collect()
-}
-
 /// Constraints in an order that doesn't depend on the order of files.
 fn constraints_in_order(bundle: &Bundle) -> Vec<ToolConstraints> {
     let mut constraints = bundle.constraints.clone();
@@ -375,22 +244,7 @@ fn constraints_in_order(bundle: &Bundle) -> Vec<ToolConstraints> {
     constraints
 }
 
-/// What is filled in: the policy's defaults, then those of the tool's own schema.
-pub(super) fn defaults(schema: &Value, constraints: &[&ToolConstraints]) -> Box<[(String, Value)]> {
-    let mut defaults: Vec<(String, Value)> = Vec::new();
-    let of_policy = constraints
-        .iter()
-        .flat_map(|constraint| &constraint.parameters);
-    let of_policy =
-        of_policy.filter_map(|(name, parameter)| Some((name, parameter.default.as_ref()?)));
-    for (name, value) in of_policy.chain(Schema::defaults(schema)) {
-        if defaults.iter().all(|(known, _)| known != name) {
-            defaults.push((name.clone(), value.clone()));
-        }
-    }
-    defaults.into_boxed_slice()
-}
-
+/// A mode, with its lists as bits over the tools.
 fn mode(name: &ModeName, rules: &ModeRules, tools: &[ToolPlan]) -> CompiledMode {
     let bits = |list: &Option<NamePatterns>| {
         let named = |plan: &ToolPlan, list: &NamePatterns| plan.reach.touches(&plan.facts, list);
@@ -413,66 +267,4 @@ fn mode(name: &ModeName, rules: &ModeRules, tools: &[ToolPlan]) -> CompiledMode 
         allowed,
         reason: Text::Shared(format!("Allowed in {name} mode").into()),
     }
-}
-
-/// The determinant of an entry outside `policies`: the section stands for the policy.
-#[expect(clippy::expect_used, reason = "the two section names are policy ids")]
-fn section(
-    section: &str,
-    rule: usize,
-    name: &str,
-    place: &Place,
-    digest: Digest,
-) -> Arc<Determinant> {
-    Arc::new(Determinant {
-        policy: PolicyId::parse(section).expect("a policy id"),
-        rule,
-        name: Some(name.into()),
-        at: at(place),
-        digest,
-        severity: Severity::Medium,
-    })
-}
-
-/// The windows, in an order that doesn't depend on the order of files.
-fn hours(bundle: &Bundle) -> Vec<Hours> {
-    let describe = |window: &HourWindow| {
-        let names: Vec<&str> = window
-            .tools
-            .include
-            .iter()
-            .map(|e| e.pattern.as_str())
-            .collect();
-        (names.join(","), window.hours, window.timezone.clone())
-    };
-    let mut windows: Vec<&HourWindow> = bundle.time_restrictions.iter().collect();
-    windows.sort_by_cached_key(|window| describe(window));
-    let compile = |(index, window): (usize, &HourWindow)| {
-        let (name, hours, zone) = describe(window);
-        let digest =
-            Digest::of(format!("time_restrictions\n{name}\n{hours:024b}\n{zone}").as_bytes());
-        Hours::new(
-            window,
-            section("time_restrictions", index, &name, &window.at, digest),
-        )
-    };
-    windows.into_iter().enumerate().map(compile).collect()
-}
-
-/// The resource policies, in an order that doesn't depend on the order of files.
-fn resources(bundle: &Bundle) -> Vec<CompiledResource> {
-    let mut policies: Vec<&ResourcePolicy> = bundle.resource_policies.iter().collect();
-    policies.sort_by_cached_key(|policy| (policy.resources.as_str().to_owned(), policy.digest()));
-    let compile = |(index, policy): (usize, &ResourcePolicy)| {
-        let name = policy.resources.as_str();
-        let determinant = section(
-            "resource_policies",
-            index,
-            name,
-            &policy.at,
-            policy.digest(),
-        );
-        CompiledResource::new(policy, determinant)
-    };
-    policies.into_iter().enumerate().map(compile).collect()
 }

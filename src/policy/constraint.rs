@@ -16,11 +16,10 @@ use crate::domain::ValueList;
 use super::condition::{compare_number, integer};
 use super::form;
 use super::rule::{Parameter, ParameterType, WholeRegex};
+use super::words::{Listed, Shown, Spot};
 
 /// The longest text that a pattern without `max_length` is tried on.
 const MAX_MATCHED: usize = 64 * 1024;
-/// So many allowed values are listed in a problem.
-const MAX_LISTED: usize = 20;
 
 /// Answers of value sources, as the context holds them.
 pub(super) type Values = BTreeMap<Arc<str>, ValueList>;
@@ -40,37 +39,6 @@ pub(super) fn check_parameter(
         Some(value) => check_value(&Spot::Parameter(name), parameter, value, values, report),
         None if parameter.required => report(format_args!("parameter {name}: is required")),
         None => {}
-    }
-}
-
-/// The value of which a problem is told: `count`, or `hosts[2]`.
-enum Spot<'a> {
-    Parameter(&'a str),
-    Item(&'a Spot<'a>, usize),
-}
-
-impl fmt::Display for Spot<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parameter(name) => write!(f, "{name}"),
-            Self::Item(list, index) => write!(f, "{list}[{index}]"),
-        }
-    }
-}
-
-/// A value in a problem: numbers and booleans as they are, anything else by its kind.
-pub(super) struct Shown<'a>(pub(super) &'a Value);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Null => f.write_str("null"),
-            Value::Bool(value) => write!(f, "{value}"),
-            Value::Number(number) => write!(f, "{number}"),
-            Value::String(_) => f.write_str("a text"),
-            Value::Array(_) => f.write_str("a list"),
-            Value::Object(_) => f.write_str("an object"),
-        }
     }
 }
 
@@ -362,22 +330,6 @@ fn check_listed(
             report(format_args!(
                 "parameter {spot}: {source}, which lists the valid values, is unavailable"
             ));
-        }
-    }
-}
-
-/// Values with commas, at most twenty of them.
-struct Listed<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, value) in self.0.iter().take(MAX_LISTED).enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{value}")?;
-        }
-        match self.0.len().checked_sub(MAX_LISTED) {
-            Some(more @ 1..) => write!(f, " and {more} more"),
-            Some(0) | None => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::code::Code;
 use crate::domain::{ActionRequest, Digest, ModeName, OverrideEvidence, PolicyId, Severity};
 
 /// The three answers.
@@ -28,117 +29,6 @@ impl Effect {
             Self::RequireApproval => "require_approval",
             Self::Deny => "deny",
         }
-    }
-}
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
-        /// Why, as a closed list that clients match on (`spec/decision.md`, "The decision").
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Code {
-            /// Every code, in the order of the specification.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The code as clients see it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// The words behind `Policy violation: `, with `<MODE>` still in them.
-            const fn template(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// Lockdown is on.
-    Lockdown = "lockdown", "Lockdown";
-    /// The bundle is not the one that was signed.
-    Integrity = "integrity", "Policy integrity check failed";
-    /// No tool or target could have this name.
-    InvalidName = "invalid_name", "Invalid name";
-    /// A run of a tool that is not catalogued.
-    UnknownTool = "unknown_tool", "Not whitelisted for <MODE> mode";
-    /// The tool's definition changed.
-    Quarantined = "quarantined", "Tool quarantined";
-    /// The door needs a credential.
-    Unauthenticated = "unauthenticated", "Not authenticated";
-    /// The agent is suspended.
-    AgentSuspended = "agent_suspended", "Agent suspended";
-    /// `global_rules.always_blocked`.
-    AlwaysBlocked = "always_blocked", "Globally blocked - destructive operation";
-    /// An argument reaches a protected path.
-    ProtectedPath = "protected_path", "Protected file";
-    /// The agent's own deny-list.
-    AgentDeniedTools = "agent_denied_tools", "Agent restriction";
-    /// The agent's own allow-list.
-    AgentAllowedTools = "agent_allowed_tools", "Agent restriction";
-    /// The caller lacks the role.
-    RoleRequired = "role_required", "Role required";
-    /// The mode blocks it.
-    ModeBlocked = "mode_blocked", "Blocked in <MODE> mode";
-    /// The mode does not list it.
-    ModeNotListed = "mode_not_listed", "Not whitelisted for <MODE> mode";
-    /// The service needs no repair.
-    ServiceHealthy = "service_healthy", "Critical service protection";
-    /// The service is not part of the incident.
-    OutOfScope = "out_of_scope", "Critical service protection";
-    /// Not at this hour.
-    OutsideHours = "outside_hours", "Outside allowed time window";
-    /// Not with this resource.
-    ResourceDenied = "resource_denied", "Resource policy";
-    /// A rule says no.
-    RuleDeny = "rule_deny", "Denied by rule";
-    /// A constraint of the policy does not hold.
-    ConstraintViolated = "constraint_violated", "Parameter constraint violated";
-    /// The tool's own schema does not hold.
-    InvalidParameters = "invalid_parameters", "Invalid arguments";
-    /// A quota is used up.
-    RateLimited = "rate_limited", "Quota exceeded";
-    /// A person must say yes first.
-    ApprovalRequired = "approval_required", "Approval required but not granted";
-    /// A person said no.
-    ApprovalDenied = "approval_denied", "Approval denied";
-    /// Nothing allows it.
-    DefaultDeny = "default_deny", "No rule allows this";
-    /// A gateway tool that nothing denies.
-    Builtin = "builtin", "Gateway tool";
-    /// The mode allows it.
-    ModeAllowed = "mode_allowed", "Allowed by the mode";
-    /// A rule allows it.
-    RuleAllow = "rule_allow", "Allowed by rule";
-    /// Nothing denies it, and that is enough here.
-    DefaultAllow = "default_allow", "Allowed by default";
-    /// A person said yes.
-    Approved = "approved", "Approved";
-    /// An override lifted the denial.
-    Override = "override", "Override";
-}
-
-impl Code {
-    /// The words behind `Policy violation: `.
-    #[must_use]
-    pub fn text(self, mode: &ModeName) -> String {
-        self.template().replace("<MODE>", mode.as_str())
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -283,6 +173,47 @@ impl Decision {
     #[must_use]
     pub fn determined_by(&self) -> Option<&Determinant> {
         self.determined_by.as_deref()
+    }
+
+    /// Which entry of the policy decided: the rule by name or number, or the key of the file.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<String> {
+        if let Some(rule) = self.determined_by() {
+            let number = || rule.rule.to_string();
+            return Some(rule.name.as_deref().map_or_else(number, str::to_owned));
+        }
+        let mode = |key: &str| Some(format!("modes.{}.{key}", self.mode()));
+        let key = |key: &str| Some(key.to_owned());
+        match self.code {
+            Code::AlwaysBlocked => key("global_rules.always_blocked"),
+            Code::ProtectedPath => key("protected.paths"),
+            Code::AgentDeniedTools => key("agent.denied_tools"),
+            Code::AgentAllowedTools => key("agent.allowed_tools"),
+            Code::ModeBlocked => mode("blocked_tools"),
+            Code::ModeNotListed | Code::ModeAllowed => mode("allowed_tools"),
+            Code::ServiceHealthy | Code::OutOfScope => mode("service_restrictions"),
+            Code::OutsideHours => key("time_restrictions"),
+            Code::ResourceDenied => key("resource_policies"),
+            Code::ConstraintViolated => key("parameter_constraints"),
+            Code::DefaultDeny | Code::DefaultAllow => key("default_decision"),
+            Code::Lockdown
+            | Code::Integrity
+            | Code::InvalidName
+            | Code::UnknownTool
+            | Code::Quarantined
+            | Code::Unauthenticated
+            | Code::AgentSuspended
+            | Code::RoleRequired
+            | Code::RuleDeny
+            | Code::InvalidParameters
+            | Code::RateLimited
+            | Code::ApprovalRequired
+            | Code::ApprovalDenied
+            | Code::Builtin
+            | Code::RuleAllow
+            | Code::Approved
+            | Code::Override => None,
+        }
     }
 
     /// The mode under which it was decided.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
-use super::compile::{compile, defaults};
-use super::decision::{Code, Decision, Effect, Text};
+use super::code::Code;
+use super::compile::{ROOM, compile};
+use super::decision::{Decision, Effect, Text};
 use super::evaluation::{Evaluation, Outcome, Silent, Used};
 use super::index::{FastHasher, Head, NameIndex};
-use super::plan::{CompiledMode, CompiledResource, CompiledRule, Entry, Hours, ToolPlan};
+use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
+use super::planner::defaults;
 use super::protected::Protected;
 use super::rule::{Bundle, Policy, Rule, ToolConstraints};
+use super::sections::{CompiledResource, Hours};
 
 /// Decides calls by one version of the policy and one state of the catalogue.
 ///
@@ -77,7 +80,7 @@ impl Engine {
         version: u64,
         folders: &[Pattern],
     ) -> Self {
-        compile(bundle, catalogue, version, folders)
+        compile(bundle, catalogue, version, folders, ROOM)
     }
 
     /// Decides one request (`spec/decision.md`, "The order").
@@ -172,7 +175,8 @@ impl Engine {
         Some(Standing {
             allowed: mode.allowed.has(plan.place) && !blocked,
             blocked,
-            reachable: (!mode.ceiling || mode.listed.has(plan.place)) && !blocked,
+            reachable: (!mode.ceiling || plan.is_gateway() || mode.listed.has(plan.place))
+                && !blocked,
         })
     }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::domain::{ActionId, ActionRequest, ModeName, PolicyId, Role, Roles, TrustLevel};
 
-use super::decision::{Code, Effect, Remedy};
+use super::code::Code;
+use super::decision::{Effect, Remedy};
 use super::engine::{Engine, ShadowPolicy};
 use super::evaluation::{Evaluation, Silent, Stage, Trace};
 

@@ -62,8 +62,12 @@ impl NameIndex {
     pub(super) fn build<'a>(heads: impl Iterator<Item = (Head, &'a NamePatterns)>) -> Self {
         let mut filing = Filing::default();
         for (head, patterns) in heads {
+            let excludes = !patterns.exclude.is_empty();
             for entry in &patterns.include {
-                filing.file(&entry.pattern, head, !patterns.exclude.is_empty());
+                // Without exclusion `*` needs no index: the rule stands among those for any name.
+                if excludes || !entry.pattern.is_any() {
+                    filing.file(&entry.pattern, head, excludes);
+                }
             }
         }
         filing.finish()

@@ -1,5 +1,6 @@
 //! The rules: a bundle of policy files becomes an engine, the engine decides. Pure.
 
+mod code; // why, as a closed list
 mod decision; // what the engine answers
 mod document; // the policy file as written
 mod error; // what can be wrong with it
@@ -17,10 +18,13 @@ mod engine; // the snapshot that decides
 mod evaluation; // one request on its way through the stages
 mod explain; // the trace of a decision
 mod explain_text; // the trace as text
+mod gates; // the stages of caller, name and mode
 mod neighbours; // the rules around a decision
+mod planner; // the plan of each catalogued tool
+mod ruling; // the words of rules, arguments and approvals
 mod search; // the stage of the rules
 mod surroundings; // the stages of services, hours, resources and arguments
-mod verdict; // the words of every denial
+mod verdict; // the words of denials before the rules
 
 mod condition; // when a rule fires, three-valued
 mod constraint; // what a parameter must be
@@ -31,8 +35,11 @@ mod plain_schema; // one plain parameter
 mod plan; // what compiling leaves behind
 mod protected; // paths that the gateway keeps to itself
 mod schema; // a tool's own input schema
+mod sections; // hours and resource policies
+mod words; // how problems show what was sent
 
-pub use decision::{Code, Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use code::Code;
+pub use decision::{Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use explain::{

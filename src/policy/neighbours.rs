@@ -12,7 +12,6 @@ use super::explain::{Applies, Fact, RuleName, RuleTrace};
 use super::index::Head;
 use super::plan::CompiledRule;
 use super::rule::{RuleAction, TrustSet};
-use super::search::in_lower_case;
 
 impl<T: Trace> Evaluation<'_, T> {
     /// The facts that were there to be read.
@@ -185,21 +184,6 @@ impl<T: Trace> Evaluation<'_, T> {
         }
         leaves.extend(rule.leaves.report(request));
         leaves
-    }
-
-    /// Shows every list of heads that may match the name.
-    fn visit(&self, mut see: impl FnMut(&[Head])) {
-        if let Some(plan) = self.plan {
-            see(&plan.heads);
-            if !plan.is_gateway() {
-                see(&self.engine.any);
-            }
-        } else {
-            see(&self.engine.any);
-            in_lower_case(self.name_of_tool(), |name| {
-                self.engine.index.visit(name, &mut see);
-            });
-        }
     }
 }
 

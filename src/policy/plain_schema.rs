@@ -6,7 +6,8 @@ use jsonschema::JsonType;
 use serde_json::{Map, Number, Value};
 
 use super::condition::compare_number;
-use super::constraint::{Report, Shown};
+use super::constraint::Report;
+use super::words::Shown;
 
 /// What is checked here instead of by the schema library. Everything that is absent holds.
 #[derive(Debug, Default)]

@@ -1,19 +1,15 @@
 //! What compiling leaves behind: rules in the order of decision, and for each catalogued tool what can ever touch it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::domain::{ModeName, Owner, Pattern, Timestamp, ToolFacts};
+use crate::domain::{ModeName, Owner, ToolFacts};
 
 use super::condition::Leaves;
 use super::decision::{Determinant, Text};
 use super::index::Head;
-use super::rule::{
-    ApprovalTerms, HourWindow, NamePatterns, OperationMap, ResourcePolicy, RuleAction,
-};
+use super::rule::{NamePatterns, OperationMap, RuleAction};
 use super::schema::Schema;
 
 /// The gateway's tools that no rule of a policy denies (`PG017`), so that who must mend a policy can.
@@ -193,8 +189,9 @@ pub(super) struct ToolPlan {
     pub(super) always_blocked: bool,
     /// Whether its schema or a constraint has a parameter `service_name`.
     pub(super) takes_service: bool,
-    /// The rules that match its name, but not those of any name; by rank.
-    pub(super) heads: Box<[Head]>,
+    /// The rules that match its name, but not those of any name; by rank. `None`: the plans of other tools took all
+    /// the room, and the index is asked, as for a name outside the catalogue.
+    pub(super) heads: Option<Box<[Head]>>,
     /// The windows of hours that hold for it.
     pub(super) hours: Box<[u32]>,
     /// What a call of it does to which resource.
@@ -215,115 +212,4 @@ impl ToolPlan {
     pub(super) fn is_gateway(&self) -> bool {
         self.reach != Reach::Ordinary
     }
-}
-
-/// `time_restrictions`, compiled.
-#[derive(Debug)]
-pub(super) struct Hours {
-    /// The tools.
-    pub(super) tools: NamePatterns,
-    /// Bit n: the hour n.
-    inside: u32,
-    /// As the author wrote it.
-    pub(super) zone_name: String,
-    /// `None` when nobody knows the zone: then no hour is inside.
-    zone: Option<TimeZone>,
-    /// Names it in decisions.
-    pub(super) determinant: Arc<Determinant>,
-}
-
-impl Hours {
-    pub(super) fn new(window: &HourWindow, determinant: Arc<Determinant>) -> Self {
-        Self {
-            tools: window.tools.clone(),
-            inside: window.hours,
-            zone_name: window.timezone.clone(),
-            zone: TimeZone::get(&window.timezone).ok(),
-            determinant,
-        }
-    }
-
-    /// Whether the local hour is one of the window's.
-    pub(super) fn holds(&self, now: Timestamp) -> bool {
-        let Some(zone) = &self.zone else { return false };
-        let hour = zone.to_datetime(now.as_jiff()).hour();
-        u32::try_from(hour).is_ok_and(|hour| self.inside >> hour & 1 == 1)
-    }
-
-    /// The local time, `HH:MM`.
-    pub(super) fn clock(&self, now: Timestamp) -> String {
-        let local = self
-            .zone
-            .clone()
-            .unwrap_or(TimeZone::UTC)
-            .to_datetime(now.as_jiff());
-        format!("{:02}:{:02}", local.hour(), local.minute())
-    }
-
-    /// The hours in words: `8-17`.
-    pub(super) fn words(&self) -> String {
-        let mut spans: Vec<(u32, u32)> = Vec::new();
-        for hour in (0..24).filter(|hour| self.inside >> hour & 1 == 1) {
-            match spans.last_mut() {
-                Some((_, last)) if *last + 1 == hour => *last = hour,
-                Some(_) | None => spans.push((hour, hour)),
-            }
-        }
-        let span = |&(first, last): &(u32, u32)| format!("{first:02}:00-{:02}:00", last + 1);
-        spans.iter().map(span).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// `resource_policies`, compiled.
-#[derive(Debug)]
-pub(super) struct CompiledResource {
-    /// The resources.
-    pub(super) resources: Pattern,
-    allowed: Option<BTreeSet<String>>,
-    blocked: BTreeSet<String>,
-    approval: BTreeSet<String>,
-    /// Names it in decisions and evidence.
-    pub(super) determinant: Arc<Determinant>,
-    /// The terms of an approval that it asks for.
-    pub(super) terms: ApprovalTerms,
-}
-
-impl CompiledResource {
-    pub(super) fn new(policy: &ResourcePolicy, determinant: Arc<Determinant>) -> Self {
-        Self {
-            resources: policy.resources.clone(),
-            allowed: policy.allowed_operations.clone(),
-            blocked: policy.blocked_operations.clone(),
-            approval: policy.require_approval.clone(),
-            determinant,
-            terms: ApprovalTerms::default(),
-        }
-    }
-
-    /// Whether it denies the operation; `None` is one that can't be told.
-    ///
-    /// An operation under `require_approval` counts as given: otherwise that key could never take effect beside
-    /// `allowed_operations`. Blocked operations are recognized in any case, allowed ones only as written.
-    pub(super) fn denies(&self, operation: Option<&str>) -> bool {
-        let Some(operation) = operation else {
-            return !self.blocked.is_empty() || self.allowed.is_some();
-        };
-        let allowed = |list: &BTreeSet<String>| list.contains(operation);
-        contains(&self.blocked, operation)
-            || self
-                .allowed
-                .as_ref()
-                .is_some_and(|list| !allowed(list) && !allowed(&self.approval))
-    }
-
-    /// Whether it asks for an approval of the operation.
-    pub(super) fn asks(&self, operation: Option<&str>) -> bool {
-        operation.map_or(!self.approval.is_empty(), |operation| {
-            contains(&self.approval, operation)
-        })
-    }
-}
-
-fn contains(set: &BTreeSet<String>, operation: &str) -> bool {
-    set.iter().any(|one| one.eq_ignore_ascii_case(operation))
 }

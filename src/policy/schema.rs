@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::domain::Arguments;
 
-use super::constraint::{Report, Shown};
+use super::constraint::Report;
 use super::plain_schema::{PlainSchema, kind_words};
+use super::words::{Name, Shown};
 
 /// Keywords at the root that say nothing about a value.
 const SILENT: [&str; 6] = [
@@ -144,23 +145,6 @@ impl ObjectSchema {
                 Name(name),
                 Known(&self.properties)
             ));
-        }
-    }
-}
-
-/// A name that a caller made up, shortened and without what could disturb a terminal.
-pub(super) struct Name<'a>(pub(super) &'a str);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |c: char| c.is_ascii_graphic() || c == ' ';
-        for c in self.0.chars().take(64) {
-            write!(f, "{}", if plain(c) { c } else { '?' })?;
-        }
-        if self.0.chars().nth(64).is_some() {
-            f.write_str("…")
-        } else {
-            Ok(())
         }
     }
 }

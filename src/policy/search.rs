@@ -1,13 +1,13 @@
 //! Stage 10's search: the first entry of the order that fires, among those that can match the name at all.
 
+use super::code::Code;
 use super::condition::Truth;
 use super::constraint::check_parameter;
-use super::decision::Code;
 use super::evaluation::{Denial, Evaluation, Trace};
 use super::index::Head;
 use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
-use super::verdict;
+use super::ruling;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;
@@ -26,19 +26,23 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     pub(super) fn next_firing(&self, after: Option<u32>) -> Option<Firing<'a>> {
         let mut best = None;
         let mut scan = |list: &[Head]| self.scan(list, after, &mut best);
-        if let Some(plan) = self.plan {
-            scan(&plan.heads);
-            if !plan.is_gateway() {
-                scan(&self.engine.any);
-            }
-        } else {
-            scan(&self.engine.any);
-            in_lower_case(self.name_of_tool(), |name| {
-                self.engine.index.visit(name, &mut scan);
-            });
-        }
+        self.visit(&mut scan);
         scan(self.shadow);
         best
+    }
+
+    /// Shows every list of heads that may match the name.
+    #[inline]
+    pub(super) fn visit(&self, mut see: impl FnMut(&[Head])) {
+        match self.plan.and_then(|plan| plan.heads.as_ref()) {
+            Some(heads) => see(heads),
+            None => in_lower_case(self.name_of_tool(), |name| {
+                self.engine.index.visit(name, &mut see);
+            }),
+        }
+        if !self.is_gateway() {
+            see(&self.engine.any);
+        }
     }
 
     /// Looks through a list in the order of ranks, no further than what was found so far.
@@ -141,9 +145,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         Err(match firing.kind {
-            EntryKind::Require => verdict::require_violated(self, rule, may_be_lifted),
+            EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),
             EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => {
-                verdict::rule_deny(self, rule, firing.undecidable)
+                ruling::rule_deny(self, rule, firing.undecidable)
             }
         })
     }
@@ -169,7 +173,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 }
 
 /// Hands over the name in lower case.
-pub(super) fn in_lower_case(name: &str, then: impl FnOnce(&[u8])) {
+fn in_lower_case(name: &str, then: impl FnOnce(&[u8])) {
     let mut buffer = [0; STACK];
     match buffer.get_mut(..name.len()) {
         Some(lower) => {

@@ -2,16 +2,17 @@
 
 use crate::domain::{ActionType, Health};
 
+use super::code::Code;
 use super::constraint::check_parameter;
-use super::decision::{Code, Text};
-use super::evaluation::{Ask, Denial, Evaluation, Trace};
-use super::plan::CompiledResource;
-use super::rule::{Additional, ResourceName, ToolConstraints};
-use super::schema::Name;
-use super::verdict;
+use super::decision::Text;
+use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
-/// How a stage ends.
-type Passed = Result<(), Box<Denial>>;
+use super::rule::{Additional, ResourceName, ToolConstraints};
+use super::ruling;
+use super::sections::{CompiledResource, Hours};
+use super::verdict;
+use super::words::Name;
+
 /// Where problems go, as in `constraint`.
 type Report<'r> = &'r mut dyn FnMut(std::fmt::Arguments<'_>);
 
@@ -42,7 +43,10 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                     && plan.facts.class.modifies()
                     && (plan.takes_service || sent.is_some())
             }
-            None => self.request.action != ActionType::DataRead && sent.is_some(),
+            None => {
+                self.request.action != ActionType::DataRead
+                    && (sent.is_some() || self.is_constrained("service_name"))
+            }
         };
         if !concerned {
             return Ok(());
@@ -72,6 +76,17 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         }
     }
 
+    /// Whether a constraint on a name outside the catalogue has this parameter.
+    fn is_constrained(&self, parameter: &str) -> bool {
+        let name = self.name_of_tool();
+        let mut matching = self
+            .engine
+            .constraints
+            .iter()
+            .filter(|c| c.tools.matches(name));
+        matching.any(|constraint| constraint.parameters.contains_key(parameter))
+    }
+
     /// Stage 9b. Where several windows hold, the hour must be in all of them.
     pub(super) fn hours(&mut self) -> Passed {
         let all = &self.engine.hours;
@@ -88,7 +103,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         }
     }
 
-    fn within(&mut self, window: &super::plan::Hours) -> Passed {
+    fn within(&mut self, window: &Hours) -> Passed {
         if window.holds(self.request.context.now) {
             return Ok(());
         }
@@ -191,10 +206,10 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                 return Ok(());
             }
             let problems = self.problems(|this, report| this.check_constraints(report));
-            return Err(verdict::constraint_violated(problems));
+            return Err(ruling::constraint_violated(problems));
         }
         let problems = self.problems(|this, report| this.check_schema(report));
-        Err(verdict::invalid_parameters(problems))
+        Err(ruling::invalid_parameters(problems))
     }
 
     /// Whether the check finds nothing; builds no words.
@@ -209,7 +224,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let mut problems = Vec::new();
         let mut more = 0_usize;
         check(self, &mut |problem| {
-            if problems.len() < verdict::MAX_PROBLEMS {
+            if problems.len() < ruling::MAX_PROBLEMS {
                 problems.push(problem.to_string());
             } else {
                 more += 1;

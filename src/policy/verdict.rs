@@ -1,4 +1,4 @@
-//! The words of every denial: the reasons that clients match on, and what would change the answer.
+//! The words of denials before the rules: the reasons that clients match on, and what would change the answer.
 #![expect(
     clippy::unnecessary_box_returns,
     reason = "a denial travels as the error of every stage, where it has to be small"
@@ -6,17 +6,15 @@
 
 use std::sync::Arc;
 
-use crate::domain::{AgentId, ModeName, NameError, QuotaVerdict, Roles};
+use crate::domain::{AgentId, ModeName, NameError, Roles};
 
-use super::decision::{Code, Effect, Remedy, RemedyKind, Text};
-use super::evaluation::{Answer, Ask, Denial, Evaluation, Trace};
-use super::plan::{CompiledResource, CompiledRule, Hours};
-use super::rule::Condition;
+use super::code::Code;
+use super::decision::{Remedy, RemedyKind, Text};
+use super::evaluation::{Denial, Evaluation, Trace};
+use super::sections::{CompiledResource, Hours};
 
-/// So many problems of the arguments are told one by one.
-pub(super) const MAX_PROBLEMS: usize = 100;
-
-fn denial(
+/// A denial without a rule and without problems.
+pub(super) fn denial(
     code: Code,
     reason: impl Into<String>,
     kind: RemedyKind,
@@ -36,7 +34,7 @@ fn denial(
 }
 
 /// The remedy of what an operator may lift for one call.
-fn by_override(code: Code) -> String {
+pub(super) fn by_override(code: Code) -> String {
     format!("an operator's override for {code} lifts it")
 }
 
@@ -193,7 +191,11 @@ pub(super) fn mode_not_listed<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<D
 }
 
 /// A denial that another mode would not make, when there is one.
-fn by_mode<T: Trace>(evaluation: &Evaluation<'_, T>, code: Code, reason: String) -> Box<Denial> {
+pub(super) fn by_mode<T: Trace>(
+    evaluation: &Evaluation<'_, T>,
+    code: Code,
+    reason: String,
+) -> Box<Denial> {
     let modes = evaluation.modes_that_grant();
     if modes.is_empty() {
         return denial(code, reason, RemedyKind::Override, by_override(code));
@@ -304,175 +306,6 @@ pub(super) fn resource_denied<T: Trace>(
         determined_by: Some(Arc::clone(&policy.determinant)),
         ..*denial
     })
-}
-
-pub(super) fn rule_deny<T: Trace>(
-    evaluation: &Evaluation<'_, T>,
-    rule: &CompiledRule,
-    undecidable: bool,
-) -> Box<Denial> {
-    let (policy, source) = evaluation.engine.source(rule);
-    let (tool, trust) = (
-        evaluation.name_of_tool(),
-        evaluation.request.principal.trust,
-    );
-    let needs = source.condition.trust.needs;
-    let reason = match (
-        &source.message,
-        needs.filter(|_| trust_alone(&source.condition)),
-    ) {
-        (Some(message), _) => message.to_string(),
-        (None, Some(need)) => {
-            format!("Tool '{tool}' requires trust level '{need}', agent has '{trust}'")
-        }
-        (None, None) => format!("Access denied by policy '{}'", policy.id),
-    };
-    let names = || {
-        let names: std::collections::BTreeSet<&str> = source
-            .condition
-            .arguments
-            .iter()
-            .map(|test| test.name.as_str())
-            .collect();
-        names.into_iter().collect::<Vec<_>>().join(", ")
-    };
-    let (kind, text) = if undecidable {
-        let text = format!(
-            "send every argument that the rule looks at, of its type: {}",
-            names()
-        );
-        (RemedyKind::Arguments, text)
-    } else if let Some(need) = needs {
-        (
-            RemedyKind::Trust,
-            format!("needs trust {need}, agent has {trust}"),
-        )
-    } else if !source.condition.arguments.is_empty() {
-        (
-            RemedyKind::Arguments,
-            format!("other values of {}", names()),
-        )
-    } else if source.condition.modes.is_some() {
-        (
-            RemedyKind::Mode,
-            format!("another mode than {}", evaluation.request.context.mode),
-        )
-    } else if source.overridable {
-        (RemedyKind::Override, by_override(Code::RuleDeny))
-    } else {
-        (
-            RemedyKind::Policy,
-            format!("only a change of policy '{}'", policy.id),
-        )
-    };
-    let denial = denial(Code::RuleDeny, reason, kind, text);
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&rule.determinant)),
-        ..*denial
-    })
-}
-
-/// Whether trust is all that the condition looks at, beside the tool's name.
-fn trust_alone(condition: &Condition) -> bool {
-    condition.action_types.is_none()
-        && condition.agents.is_none()
-        && condition.modes.is_none()
-        && condition.arguments.is_empty()
-}
-
-pub(super) fn require_violated<T: Trace>(
-    evaluation: &Evaluation<'_, T>,
-    rule: &CompiledRule,
-    may_be_lifted: bool,
-) -> Box<Denial> {
-    let problems = evaluation.problems(|this, report| this.check_require(rule, report));
-    let mut denial = constraint_violated(problems);
-    if may_be_lifted {
-        denial
-            .remedy
-            .text
-            .push_str("; or an operator's override for constraint_violated lifts it");
-    }
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&rule.determinant)),
-        ..*denial
-    })
-}
-
-pub(super) fn constraint_violated(problems: Vec<String>) -> Box<Denial> {
-    with_problems(Code::ConstraintViolated, problems)
-}
-
-pub(super) fn invalid_parameters(problems: Vec<String>) -> Box<Denial> {
-    with_problems(Code::InvalidParameters, problems)
-}
-
-fn with_problems(code: Code, problems: Vec<String>) -> Box<Denial> {
-    let remedy = if problems.len() == 1 {
-        "mend the argument"
-    } else {
-        "mend the arguments"
-    };
-    let denial = denial(code, problems.join("; "), RemedyKind::Arguments, remedy);
-    Box::new(Denial {
-        problems,
-        ..*denial
-    })
-}
-
-pub(super) fn rate_limited(quota: &QuotaVerdict) -> Box<Denial> {
-    let (name, seconds) = (&quota.name, quota.retry_after_seconds);
-    let reason = format!("Quota exceeded: {name}");
-    let denial = denial(
-        Code::RateLimited,
-        reason,
-        RemedyKind::Wait,
-        format!("try again in {seconds} s"),
-    );
-    Box::new(Denial {
-        retry_after_seconds: Some(seconds),
-        ..*denial
-    })
-}
-
-pub(super) fn approval_denied(ask: &Ask<'_>) -> Box<Denial> {
-    let remedy = "a person said no; ask for something else";
-    let denial = denial(
-        Code::ApprovalDenied,
-        "Operation not approved",
-        RemedyKind::None,
-        remedy,
-    );
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(ask.determinant)),
-        ..*denial
-    })
-}
-
-pub(super) fn approval_required(ask: Ask<'_>) -> Answer {
-    let who = ask.terms.approvers.join(" or ");
-    let text = match ask.terms.quorum {
-        0 | 1 => format!("an approval by {who}"),
-        quorum => format!("approvals by {quorum} of {who}"),
-    };
-    Answer {
-        effect: Effect::RequireApproval,
-        code: Code::ApprovalRequired,
-        reason: ask.reason,
-        determined_by: Some(Arc::clone(ask.determinant)),
-        remedy: Some(Remedy {
-            kind: RemedyKind::Approval,
-            text,
-        }),
-    }
-}
-
-pub(super) fn default_deny<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
-    by_mode(
-        evaluation,
-        Code::DefaultDeny,
-        "No policy allows this action".to_owned(),
-    )
 }
 
 impl<T: Trace> Evaluation<'_, T> {

@@ -25,6 +25,7 @@ pub struct Store {
     database: PathBuf,
     key: Secret,
     states: States,
+    torn: bool,
     // Fields drop in this order: the directory is given up, and removed if it is temporary, at the very end.
     _owner: Owner,
     _temporary: Option<Temporary>,
@@ -67,6 +68,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
     let owner = Owner::of(dir)?;
     let database = dir.join(DATABASE);
     let key = key::load_or_make(dir, database.exists())?;
+    let torn = sqlite::ended_in_a_commit(&database)?;
     sqlite::prepare(&database, &key)?;
     owner::sync_dir(dir)?;
     let states = States::open(&database)?;
@@ -74,6 +76,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
         database,
         key,
         states,
+        torn,
         _owner: owner,
         _temporary: temporary,
     })
@@ -85,7 +88,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn trail(&self) -> Result<Trail, StoreError> {
-        sqlite::trail(&self.database, &self.key)
+        sqlite::trail(&self.database, &self.key, self.torn)
+    }
+
+    /// The file of the database.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        &self.database
     }
 
     /// A reader of the trail.

@@ -18,10 +18,6 @@ impl Permit {
     ///
     /// # Errors
     /// Gives the decision back when it does not allow, or when it answers a question instead of a run.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a refusal is an answer: the decision goes on to the caller"
-    )]
     pub fn issue(
         decision: Recorded<Decision>,
         caller: &Caller,
@@ -46,6 +42,12 @@ impl Permit {
     #[must_use]
     pub fn outcome_of(&self) -> OutcomeOf {
         self.of.clone()
+    }
+
+    /// Whether it is one of many reads that share a record, and has no outcome of its own.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        self.decision.is_counted()
     }
 
     /// The request that was decided, which is the one to carry out.

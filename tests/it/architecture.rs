@@ -145,25 +145,24 @@ const IMPURE: &[&str] = &[
 
 /// The rooms in which a foreign crate lives; its types do not cross into another.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aho_corasick", &["policy", "guardrails"]),
+    ("aho_corasick", &["policy", "guardrails", "storage"]),
     ("axum", &["transport"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
     ("globset", &["domain/pattern"]),
-    ("http_body_util", &["transport"]),
-    ("hyper", &["transport"]),
-    ("hyper_util", &["transport"]),
     ("jsonschema", &["policy"]),
     ("miette", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
+    ("percent_encoding", &["transport"]),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),
     ("ryu_js", &["domain/canonical"]),
+    ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),
-    ("tower", &["transport", "cli"]),
+    ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
 ];
 
@@ -176,7 +175,6 @@ const ANYWHERE: &[&str] = &[
     "jiff",
     "serde",
     "serde_json",
-    "serde_path_to_error",
     "sha2",
     "subtle",
     "thiserror",

@@ -61,15 +61,37 @@ modes:
   EMERGENCY: { allowed_tools: [witness, list_services], max_duration: 1h }
 ";
 
-/// Calls the witness from four sides while the test changes what holds.
-async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
-    let witness = Arc::new(Witness::default());
-    let house = Arc::new(
-        House::with_backends(POLICY, vec![Arc::clone(&witness) as Arc<dyn ToolBackend>]).await,
-    );
-    if allow.0 != "/policy/set-mode" {
-        house.set_mode("EMERGENCY").await;
+/// The same, without the witness.
+const FORBIDDING: &str = r"
+modes:
+  NORMAL: { allowed_tools: [list_services] }
+  EMERGENCY: { allowed_tools: [list_services], max_duration: 1h }
+";
+
+/// A change of what holds, up to its acknowledgement.
+enum Change {
+    Post(&'static str, Value),
+    Policy(&'static str),
+}
+
+impl Change {
+    async fn make(&self, house: &House) {
+        match self {
+            Self::Post(path, body) => assert_eq!(house.post(path, body).await.status, 200),
+            Self::Policy(text) => {
+                std::fs::write(house.policy_file(), text).unwrap();
+                house.app.reload().await;
+            }
+        }
     }
+}
+
+/// Calls the witness from four sides while the test changes what holds.
+async fn race(changes: usize, allow: Change, forbid: Change) {
+    let witness = Arc::new(Witness::default());
+    let backends = vec![Arc::clone(&witness) as Arc<dyn ToolBackend>];
+    let house = Arc::new(House::with_backends(POLICY, backends).await);
+    house.set_mode("EMERGENCY").await;
     let done = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4)
         .map(|_| {
@@ -86,9 +108,9 @@ async fn race(changes: usize, allow: (&str, Value), forbid: (&str, Value)) {
         .collect();
     for _ in 0..changes / 2 {
         witness.forbidden.store(false, Ordering::SeqCst);
-        assert_eq!(house.post(allow.0, &allow.1).await.status, 200);
+        allow.make(&house).await;
         tokio::task::yield_now().await;
-        assert_eq!(house.post(forbid.0, &forbid.1).await.status, 200);
+        forbid.make(&house).await;
         witness.forbidden.store(true, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
@@ -114,20 +136,22 @@ fn changes() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_call_starts_under_a_mode_that_was_switched_off() {
-    race(
-        changes(),
-        ("/policy/set-mode", json!({ "mode": "EMERGENCY" })),
-        ("/policy/set-mode", json!({ "mode": "NORMAL" })),
-    )
-    .await;
+    let switch = |mode: &str| Change::Post("/policy/set-mode", json!({ "mode": mode }));
+    race(changes(), switch("EMERGENCY"), switch("NORMAL")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_call_starts_after_a_lockdown_was_acknowledged() {
+    let lock = |on: bool| Change::Post("/api/v1/lockdown", json!({ "on": on }));
+    race(changes() / 4, lock(false), lock(true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_call_starts_under_a_policy_that_was_replaced() {
     race(
-        changes() / 4,
-        ("/api/v1/lockdown", json!({ "on": false })),
-        ("/api/v1/lockdown", json!({ "on": true })),
+        changes() / 8,
+        Change::Policy(POLICY),
+        Change::Policy(FORBIDDING),
     )
     .await;
 }

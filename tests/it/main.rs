@@ -1,6 +1,5 @@
 //! One binary for all integration tests: each module looks at the house from outside.
 #![expect(
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -8,14 +7,18 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
 mod architecture; // floors, homes, sizes
+mod audit; // the trail as it is written
+mod audit_crash; // the trail after kill -9
+mod audit_query; // the trail as it is read
+mod audit_tamper; // the trail as it is forged
+mod closed; // what breaks allows nothing
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
+mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod naive; // the order of decisions, written plainly
 mod patterns; // hostile patterns, names and hours
@@ -24,5 +27,8 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod rest; // the execution API
 mod seed; // input → expected from the systems before
+mod size; // large policies
 mod source; // the source tree as text
+mod storage; // the ports of the store
 mod support; // values and gateways to test with
+mod trail; // helpers of the trail's tests

@@ -196,8 +196,8 @@ impl Walk<'_> {
             Some(tool) => !tool.class.modifies(),
             None => self.request.action == ActionType::DataRead,
         };
-        let watched = !self.is_gateway() && !(reads && self.bundle.protected_allow_read);
-        if watched && self.reaches_protected() {
+        let exempt = self.is_gateway() || reads && self.bundle.protected_allow_read;
+        if !exempt && self.reaches_protected() {
             return Err(deny(Code::ProtectedPath, None));
         }
         let agent = &principal.agent_id;
@@ -292,14 +292,15 @@ impl Walk<'_> {
             .get(mode)
             .is_some_and(|rules| rules.service_restrictions);
         let sent = self.request.arguments.get("service_name");
-        let declared = self.tool.is_some_and(|tool| {
-            !tool.input_schema["properties"]["service_name"].is_null()
-                || self
-                    .bundle
-                    .constraints
-                    .iter()
-                    .any(|c| c.tools.matches(name) && c.parameters.contains_key("service_name"))
-        });
+        let of_schema =
+            |tool: &ToolFacts| !tool.input_schema["properties"]["service_name"].is_null();
+        let mut constraints = self
+            .bundle
+            .constraints
+            .iter()
+            .filter(|c| c.tools.matches(name));
+        let declared = self.tool.is_some_and(of_schema)
+            || constraints.any(|c| c.parameters.contains_key("service_name"));
         let modifies = match self.tool {
             Some(_) => self.modifies() && !self.is_gateway(),
             None => self.request.action != ActionType::DataRead,
@@ -757,7 +758,7 @@ fn argument(test: &ArgumentTest, arguments: &Arguments) -> Truth {
         TestOperator::Gte(limit) => value.as_f64().map(|number| number >= *limit),
         TestOperator::Lt(limit) => value.as_f64().map(|number| number < *limit),
         TestOperator::Lte(limit) => value.as_f64().map(|number| number <= *limit),
-        TestOperator::Matches(regex) => value.as_str().map(|text| regex.compiled.is_match(text)),
+        TestOperator::Matches(regex) => value.as_str().map(|text| regex.is_match(text)),
         TestOperator::Glob(pattern) => value.as_str().map(|text| pattern.matches(text)),
     }
 }
@@ -803,9 +804,7 @@ fn kind_fits(kind: &ParameterType, value: &Value) -> bool {
             let length = text.chars().count();
             min_length.is_none_or(|min| min <= length)
                 && max_length.is_none_or(|max| length <= max)
-                && pattern
-                    .as_ref()
-                    .is_none_or(|regex| regex.compiled.is_match(text))
+                && pattern.as_ref().is_none_or(|regex| regex.is_match(text))
                 && allowed_values
                     .as_ref()
                     .is_none_or(|all| all.iter().any(|one| one == text))
@@ -821,7 +820,7 @@ fn kind_fits(kind: &ParameterType, value: &Value) -> bool {
         ParameterType::Bool
         | ParameterType::List { .. }
         | ParameterType::Object { .. }
-        | ParameterType::Duration => unreachable!("random bundles hold none of these"),
+        | ParameterType::Duration => panic!("random bundles hold none of these"),
     }
 }
 

@@ -42,6 +42,7 @@ async fn a_read_runs_and_a_change_waits_for_its_mode() {
         denied["error"],
         json!("Policy violation: Blocked in NORMAL mode")
     );
+    assert_eq!(denied["rule"], json!("modes.NORMAL.blocked_tools"));
     assert!(
         denied["remedy"]["text"]
             .as_str()

@@ -213,13 +213,13 @@ fn head(effect: Effect, code: &str, reason: &str, mode: &ModeName) -> String {
 /// The lines below the answer. Writing to a `String` cannot fail.
 fn details(text: &mut String, problems: &[String], rule: Option<String>, remedy: Option<&str>) {
     for problem in problems {
-        drop(write!(text, "\n  {problem}"));
+        let _ = write!(text, "\n  {problem}");
     }
     if let Some(rule) = rule {
-        drop(write!(text, "\n  rule:   {rule}"));
+        let _ = write!(text, "\n  rule:   {rule}");
     }
     if let Some(remedy) = remedy {
-        drop(write!(text, "\n  remedy: {remedy}"));
+        let _ = write!(text, "\n  remedy: {remedy}");
     }
 }
 
@@ -263,7 +263,7 @@ fn explanation_text(explanation: &Explanation) -> String {
     );
     text.push_str("\n\nfacts");
     for fact in &explanation.facts {
-        drop(write!(text, "\n  {}: {}", fact.name, fact.value));
+        let _ = write!(text, "\n  {}: {}", fact.name, fact.value);
     }
     text.push_str("\n\nstages");
     for stage in &explanation.stages {
@@ -271,11 +271,7 @@ fn explanation_text(explanation: &Explanation) -> String {
             crate::policy::StageOutcome::Passed => "passed",
             crate::policy::StageOutcome::Decided => "decided",
         };
-        drop(write!(
-            text,
-            "\n  {:>3}  {outcome:8} {}",
-            stage.stage, stage.about
-        ));
+        let _ = write!(text, "\n  {:>3}  {outcome:8} {}", stage.stage, stage.about);
     }
     rules_text(&mut text, "rules that apply", &explanation.rules);
     rules_text(
@@ -292,13 +288,13 @@ fn explanation_text(explanation: &Explanation) -> String {
         } else {
             "same answer"
         };
-        drop(write!(
+        let _ = write!(
             text,
             "\n  {}: {} ({}), {flips}",
             shadow.policy,
             shadow.effect.as_str(),
             shadow.code
-        ));
+        );
     }
     text
 }
@@ -307,16 +303,16 @@ fn rules_text(text: &mut String, title: &str, rules: &[RuleTrace]) {
     if rules.is_empty() {
         return;
     }
-    drop(write!(text, "\n\n{title}"));
+    let _ = write!(text, "\n\n{title}");
     for rule in rules {
         let decided = if rule.decided { " <- decided" } else { "" };
-        drop(write!(
+        let _ = write!(
             text,
             "\n  {:4} {:16} {}: {}{decided}",
             rule.priority,
             rule.effect.as_str(),
             named(&rule.rule),
             rule.why
-        ));
+        );
     }
 }

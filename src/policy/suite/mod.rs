@@ -7,7 +7,8 @@ use crate::domain::{
     ActionType, AgentId, Arguments, ModeName, PatternList, Roles, Timestamp, TrustLevel,
 };
 
-use super::decision::{Code, Effect};
+use super::code::Code;
+use super::decision::Effect;
 use super::rule::Place;
 
 pub use run::{CaseResult, SuiteReport};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::domain::{
     ActionType, AgentId, Arguments, ModeName, PatternList, Role, Roles, Timestamp, TrustLevel,
 };
-use crate::policy::decision::{Code, Effect};
+use crate::policy::code::Code;
+use crate::policy::decision::Effect;
 use crate::policy::error::Finding;
 use crate::policy::load::TRUST_LEVELS;
 use crate::policy::text::{self, Data, Fields, Node, Report, Shape, Source, nearest};

@@ -9,7 +9,8 @@ use crate::domain::{
     ActionId, ActionRequest, Authentication, Context, ModeName, Principal, PrincipalStatus,
     Purpose, Resource, Stated,
 };
-use crate::policy::decision::{Code, Decision, Effect};
+use crate::policy::code::Code;
+use crate::policy::decision::{Decision, Effect};
 
 use super::{Case, CaseRequest, Expectation, Suite};
 

@@ -18,7 +18,7 @@ const LONG: u64 = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The log of a database.
-fn log_of(database: &Path) -> PathBuf {
+pub(super) fn log_of(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");
     PathBuf::from(name)

@@ -58,12 +58,12 @@ const STEPS: &[&str] = &["
 "];
 
 /// The version that this program writes.
-pub(super) const LATEST: i64 = STEPS.len() as i64;
+pub(super) const LATEST: i64 = 1;
 
 /// Brings the database to [`LATEST`] from the version it has.
 pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     let from = usize::try_from(found).unwrap_or(0);
-    for (step, sql) in (1..).zip(STEPS).skip(from) {
+    for (step, sql) in (1..=LATEST).zip(STEPS).skip(from) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", step)?;

@@ -1,14 +1,15 @@
 //! The store in SQLite.
 //!
 //! WAL with `synchronous = NORMAL`: a commit survives the end of the process, and [`log::WalSync`] makes it
-//! survive the loss of power (`docs/decisions/0003-one-sync-for-many-commits.md`).
+//! survive the loss of power (`docs/decisions/0002-one-sync-for-many-commits.md`).
 
 mod audit; // port `AuditStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
 mod reader; // port `TrailReader`
 mod search; // its queries
-mod state; // modes, lockdown, cloud, health, releases
+mod state;
+mod torn; // a commit that was cut off // modes, lockdown, cloud, health, releases
 
 use std::path::Path;
 use std::time::Duration;
@@ -77,13 +78,19 @@ pub(super) fn prepare(database: &Path, key: &Secret) -> Result<(), StoreError> {
     }
 }
 
+/// Whether the last run ended in the middle of a commit. Must be asked before the database is opened.
+pub(super) fn ended_in_a_commit(database: &Path) -> Result<bool, StoreError> {
+    torn::is_torn(&log::log_of(database))
+}
+
 /// The trail of the database.
-pub(super) fn trail(database: &Path, key: &Secret) -> Result<Trail, StoreError> {
+pub(super) fn trail(database: &Path, key: &Secret, torn: bool) -> Result<Trail, StoreError> {
     Ok(Trail {
         store: Box::new(audit::Writer::open(database, key)?),
         sync: Box::new(log::WalSync::new(database)),
         keeper: Box::new(log::WalKeeper::open(database)?),
         key: key.clone(),
+        torn,
         place: database.to_owned(),
     })
 }

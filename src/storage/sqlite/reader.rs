@@ -19,7 +19,7 @@ use crate::domain::{ActionId, IdSequence, Secret};
 /// Connections that are kept open between reads.
 const KEPT: usize = 4;
 /// Records that are verified in one read transaction: a longer one would keep the log from being folded in.
-const CHUNK: u32 = 2_000;
+const CHUNK: i64 = 2_000;
 
 /// Reads the trail of a database.
 pub(in crate::storage) struct Reader {
@@ -153,15 +153,17 @@ impl TrailReader for Reader {
     }
 
     fn verify_with(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError> {
-        let mut verifier = Verifier::new(self.actions.clone());
         // What is written meanwhile is verified next time.
         let head = self.head()?;
-        loop {
-            let more = self.with(|connection| verify_chunk(connection, &mut verifier, head))?;
+        let mut verifier = Verifier::new(self.actions.clone());
+        while self.with(|connection| verify_chunk(connection, &mut verifier, head, CHUNK))? {
             progress(verifier.verified().seq);
-            if !more {
-                break;
-            }
+        }
+        if verifier.has_fault() {
+            // A chunk is found by its number, and a wrong number leads astray: go through them all in the
+            // order in which they lie, so that the right one is named.
+            verifier = Verifier::new(self.actions.clone());
+            self.with(|connection| verify_chunk(connection, &mut verifier, head, i64::MAX))?;
         }
         let mut report = verifier.finish(head);
         if report.intact {
@@ -192,8 +194,9 @@ fn verify_chunk(
     connection: &Connection,
     verifier: &mut Verifier,
     head: Head,
+    limit: i64,
 ) -> Result<bool, StoreError> {
-    match check_chunk(connection, verifier, head) {
+    match check_chunk(connection, verifier, head, limit) {
         Err(error) if is_corruption(&error) => {
             verifier.unreadable();
             Ok(false)
@@ -206,13 +209,19 @@ fn check_chunk(
     connection: &Connection,
     verifier: &mut Verifier,
     head: Head,
+    limit: i64,
 ) -> rusqlite::Result<bool> {
     let start = verifier.verified().seq;
+    let behind = if start == 0 {
+        i64::MIN
+    } else {
+        start.cast_signed()
+    };
     let mut statement = connection.prepare_cached(
         "SELECT rowid, seq, at, kind, status, agent, tool, action_type, action, text \
          FROM records WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
     )?;
-    let mut rows = statement.query((start.cast_signed(), CHUNK))?;
+    let mut rows = statement.query((behind, limit))?;
     while let Some(row) = rows.next()? {
         let Some(stored) = stored(row)? else {
             verifier.unreadable();

@@ -73,7 +73,7 @@ impl<'a> Search<'a> {
         let mut condition = self.condition.clone();
         if let Some(before) = before {
             values.push(Value::from(before.cast_signed()));
-            condition.push_str(&format!(" AND seq < ?{}", values.len()));
+            condition = format!("{condition} AND seq < ?{}", values.len());
         }
         let index = self.index(total)?;
         let sql = format!(

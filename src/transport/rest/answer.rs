@@ -50,9 +50,8 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
             error,
         } => {
             let code = match fault {
-                Fault::Value => ProblemCode::InvalidValue,
                 Fault::Range if style.execution_api => ProblemCode::InvalidFields,
-                Fault::Range => ProblemCode::InvalidValue,
+                Fault::Value | Fault::Range => ProblemCode::InvalidValue,
                 Fault::Missing => ProblemCode::NotFound,
                 Fault::Conflict => ProblemCode::Conflict,
             };
@@ -205,7 +204,7 @@ pub(super) fn executed(answer: Answer) -> Value {
                     )),
                 );
             }
-            let report = shadow_report(&decision, plan);
+            let report = shadow_report(&decision, plan.as_ref());
             set(
                 "risk_level",
                 report.get("risk_level").cloned().unwrap_or_default(),
@@ -229,7 +228,7 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
         "require_approval": decision.effect() == Effect::RequireApproval,
         "code": decision.code(),
         "policy": determined.map(|rule| rule.policy.as_str()),
-        "rule": determined.map(|rule| rule.name.as_deref().map_or_else(|| json!(rule.rule), |name| json!(name))),
+        "rule": decision.decided_by(),
         "mode": decision.mode(),
         "policy_version": decision.policy_version(),
     });
@@ -249,9 +248,8 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
 }
 
 /// What a dry run tells (`spec/cloud.md`, "Dry run and plan").
-fn shadow_report(decision: &Decision, plan: Option<Value>) -> Value {
+fn shadow_report(decision: &Decision, plan: Option<&Value>) -> Value {
     let risk = plan
-        .as_ref()
         .and_then(|plan| plan.get("risk"))
         .cloned()
         .unwrap_or_else(|| json!("none"));

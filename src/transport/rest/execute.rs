@@ -83,12 +83,11 @@ pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Respons
     }
     let mut results = Vec::with_capacity(calls.len());
     for call in calls {
-        let result = match call {
-            Value::Object(members) => one(&rest, caller.clone(), members).await,
-            _ => Err(Problem::new(
-                ProblemCode::InvalidFields,
-                "each call must be an object",
-            )),
+        let result = if let Value::Object(members) = call {
+            one(&rest, caller.clone(), members).await
+        } else {
+            let detail = "each call must be an object";
+            Err(Problem::new(ProblemCode::InvalidFields, detail))
         };
         results
             .push(result.unwrap_or_else(|problem| json!({ "success": false, "error": problem })));

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::{ROUTES, Rest};
+use super::{ROUTES, Rest, Route};
 
 /// `GET /`: what this is, and the mode; for a browser a small page with the doors.
 pub(super) async fn front(State(rest): State<Rest>, headers: HeaderMap) -> Response {
@@ -39,15 +39,13 @@ fn page(status: &Value) -> String {
             .unwrap_or_default()
             .to_owned()
     };
-    let doors: String = ROUTES
-        .iter()
-        .map(|route| {
-            format!(
-                "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
-                route.method, route.path, route.tool
-            )
-        })
-        .collect();
+    let row = |route: &Route| {
+        let Route {
+            method, path, tool, ..
+        } = route;
+        format!("<tr><td>{method}</td><td><code>{path}</code></td><td>{tool}</td></tr>")
+    };
+    let doors = ROUTES.iter().map(row).collect::<Vec<_>>().concat();
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>policyguard</title>\
          <style>body{{font:16px/1.5 system-ui;max-width:48rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}}\

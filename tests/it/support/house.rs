@@ -17,14 +17,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A clock that stands until the test moves it.
-pub struct TestClock {
+pub(crate) struct TestClock {
     millis: AtomicI64,
 }
 
 impl TestClock {
     const START: i64 = 1_795_000_000_000;
 
-    pub fn advance(&self, duration: Duration) {
+    pub(crate) fn advance(&self, duration: Duration) {
         self.millis.fetch_add(
             i64::try_from(duration.as_millis()).unwrap(),
             Ordering::SeqCst,
@@ -45,9 +45,9 @@ impl Clock for TestClock {
 }
 
 /// A gateway, opened but without a port.
-pub struct House {
-    pub app: App,
-    pub clock: Arc<TestClock>,
+pub(crate) struct House {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<TestClock>,
     service: Service,
     dir: Arc<TempDir>,
     config: Config,
@@ -55,29 +55,29 @@ pub struct House {
 
 /// What a gateway answered.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl House {
     /// A gateway with the shipped default policy.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_policies(&shipped("default.yaml")).await
     }
 
     /// A gateway with the policy at this path.
-    pub async fn with_policies(policies: &Path) -> Self {
+    pub(crate) async fn with_policies(policies: &Path) -> Self {
         Self::build(policies, Vec::new()).await
     }
 
     /// A gateway with a policy of this text.
-    pub async fn with_policy_text(text: &str) -> Self {
+    pub(crate) async fn with_policy_text(text: &str) -> Self {
         Self::with_backends(text, Vec::new()).await
     }
 
     /// A gateway with a policy of this text, and further backends behind the road.
-    pub async fn with_backends(text: &str, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+    pub(crate) async fn with_backends(text: &str, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let file = dir.path().join("policy.yaml");
         std::fs::write(&file, text).unwrap();
@@ -112,7 +112,7 @@ impl House {
     }
 
     /// The same gateway after a stop and a start.
-    pub async fn restarted(self) -> Self {
+    pub(crate) async fn restarted(self) -> Self {
         let Self {
             app,
             clock,
@@ -139,22 +139,27 @@ impl House {
         }
     }
 
+    /// The policy file of a gateway that was opened with a policy of its own.
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.dir.path().join("policy.yaml")
+    }
+
     /// Where the gateway keeps its state.
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.send("POST", path, Some(body.to_string().into_bytes()))
             .await
     }
 
     /// Runs a tool; the answer is always 200.
-    pub async fn execute(&self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn execute(&self, tool: &str, arguments: Value) -> Value {
         let reply = self
             .post(
                 "/tools/execute",
@@ -166,7 +171,7 @@ impl House {
     }
 
     /// Switches the mode, which must succeed.
-    pub async fn set_mode(&self, mode: &str) {
+    pub(crate) async fn set_mode(&self, mode: &str) {
         let reply = self
             .post("/policy/set-mode", &serde_json::json!({ "mode": mode }))
             .await;
@@ -174,7 +179,7 @@ impl House {
     }
 
     /// Sends raw bytes as a JSON body.
-    pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -189,7 +194,7 @@ impl House {
     }
 
     /// Sends a request as it is.
-    pub async fn request(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn request(&self, request: Request<Body>) -> Reply {
         let (status, bytes) = self.service.answer(request).await;
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
@@ -198,7 +203,7 @@ impl House {
 }
 
 /// A configuration over this data directory and policy, whatever the environment says.
-pub fn config(data_dir: &Path, policies: &Path) -> Config {
+pub(crate) fn config(data_dir: &Path, policies: &Path) -> Config {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let values = [
         ("data_dir", text(data_dir)),
@@ -216,7 +221,7 @@ pub fn config(data_dir: &Path, policies: &Path) -> Config {
 }
 
 /// A file of the repository's `policies/`.
-pub fn shipped(name: &str) -> PathBuf {
+pub(crate) fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("policies")
         .join(name)

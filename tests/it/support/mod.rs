@@ -4,6 +4,6 @@ pub(crate) mod choices; // a stream of choices, so that random values shrink
 pub(crate) mod random; // random bundles, catalogues, requests
 pub(crate) mod rules; // small constructors for the model of policies
 
-pub mod house; // a whole gateway, without a port
+pub(crate) mod house; // a whole gateway, without a port
 
-pub use house::{House, Reply, shipped};
+pub(crate) use house::{House, Reply, shipped};

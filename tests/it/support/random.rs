@@ -122,7 +122,7 @@ pub(crate) fn bundle(choices: &mut Choices) -> Bundle {
     if choices.rarely(3) {
         bundle.default_decision = DefaultDecision::Allow;
     }
-    if choices.rarely(3) {
+    if choices.rarely(6) {
         bundle.always_blocked = patterns(choices, 2);
     }
     if choices.rarely(3) {
@@ -408,9 +408,9 @@ pub(crate) fn request(choices: &mut Choices) -> ActionRequest {
         "read_logs",
     ];
     let mut request = run("read_logs", &json!({}));
-    let name = match choices.below(8) {
+    let name = match choices.below(16) {
         0 => choices.one(&others),
-        1 => choices.one(&targets),
+        1 | 2 => choices.one(&targets),
         _ => choices.one(&catalogued),
     };
     request.resource.name = name.into();
@@ -427,7 +427,7 @@ pub(crate) fn request(choices: &mut Choices) -> ActionRequest {
     } else if choices.rarely(3) {
         request.purpose = Purpose::Question;
     }
-    request.arguments = random_arguments(choices);
+    request.arguments = random_arguments(choices, name);
     principal(choices, &mut request);
     context(choices, &mut request);
     request
@@ -436,30 +436,31 @@ pub(crate) fn request(choices: &mut Choices) -> ActionRequest {
 fn principal(choices: &mut Choices, request: &mut ActionRequest) {
     let principal = &mut request.principal;
     principal.trust = TrustLevel::ALL[choices.below(4)];
-    if choices.rarely(25) {
+    if choices.rarely(50) {
         principal.status = PrincipalStatus::Suspended;
     }
-    if choices.rarely(25) {
+    if choices.rarely(50) {
         principal.authentication = Authentication::None;
     }
-    if choices.rarely(6) {
+    if choices.rarely(12) {
         principal.denied_tools = list(&choices.some(2, &PATTERNS));
     }
-    if choices.rarely(6) {
+    if choices.rarely(12) {
         principal.allowed_tools = list(&choices.some(3, &PATTERNS));
     }
-    principal.roles = match choices.below(3) {
+    principal.roles = match choices.below(5) {
         0 => Roles::of(&[Role::Agent]),
-        1 => Roles::of(&[Role::Operator]),
+        1 | 2 => Roles::of(&[Role::Operator]),
         _ => Roles::ALL,
     };
 }
 
 fn context(choices: &mut Choices, request: &mut ActionRequest) {
     let context = &mut request.context;
-    context.mode = mode_name(MODES[[0, 0, 0, 1, 1, 2, 2, 3][choices.below(8)]]);
-    context.lockdown = choices.rarely(15);
-    if choices.rarely(15) {
+    context.mode =
+        mode_name(MODES[[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3][choices.below(16)]]);
+    context.lockdown = choices.rarely(40);
+    if choices.rarely(40) {
         context.integrity = Integrity::Failed;
     }
     let minutes = i64::try_from(choices.below(24 * 60)).unwrap();
@@ -562,40 +563,41 @@ pub(crate) fn ill_typed() -> Vec<Value> {
     ]
 }
 
-fn random_arguments(choices: &mut Choices) -> Arguments {
+/// Arguments: two times in three those that the tool takes, else any.
+fn random_arguments(choices: &mut Choices, tool: &str) -> Arguments {
+    let taken: &[&str] = match tool {
+        "restart_service" => &["service_name"],
+        "scale_fleet" => &["count"],
+        "delete_database" | "restore_database" => &["db_name"],
+        "write_file" => &["path", "count"],
+        _ => &[],
+    };
+    let any = choices.rarely(3);
     let mut arguments = Map::new();
     for name in ["count", "service_name", "db_name", "path"] {
-        if !choices.rarely(3) {
-            continue;
+        if any && choices.rarely(3) || !any && taken.contains(&name) && !choices.rarely(6) {
+            let all = if choices.rarely(10) {
+                ill_typed()
+            } else {
+                well_typed(name)
+            };
+            arguments.insert(name.to_owned(), all[choices.below(all.len())].clone());
         }
-        let all = if choices.rarely(8) {
-            ill_typed()
-        } else {
-            well_typed(name)
-        };
-        arguments.insert(name.to_owned(), all[choices.below(all.len())].clone());
     }
-    if choices.rarely(10) {
-        arguments.insert(
-            "lines".to_owned(),
-            [json!(5), json!(-1), json!("x")][choices.below(3)].clone(),
-        );
-    }
-    if choices.rarely(10) {
-        let operations = [json!("delete"), json!("READ"), json!("restore"), json!(7)];
-        arguments.insert("operation".to_owned(), operations[choices.below(4)].clone());
-    }
-    if choices.rarely(12) {
-        arguments.insert(
-            "mode".to_owned(),
-            json!(choices.one(&["NORMAL", "EMERGENCY"])),
-        );
-    }
-    if choices.rarely(15) {
-        arguments.insert(
-            "extra".to_owned(),
-            json!({"files": ["x", "a/../POLICIES%2fx"]}),
-        );
-    }
+    let mut sometimes = |once_in: usize, name: &str, values: &[Value]| {
+        if choices.rarely(once_in) {
+            arguments.insert(name.to_owned(), values[choices.below(values.len())].clone());
+        }
+    };
+    let numbers = [json!(5), json!(-1), json!("x")];
+    let operations = [json!("delete"), json!("READ"), json!("restore"), json!(7)];
+    sometimes(20, "lines", &numbers);
+    sometimes(if any { 5 } else { 40 }, "operation", &operations);
+    sometimes(
+        if tool == "set_mode" { 2 } else { 40 },
+        "mode",
+        &[json!("NORMAL"), json!("EMERGENCY")],
+    );
+    sometimes(40, "extra", &[json!({"files": ["x", "a/../POLICIES%2fx"]})]);
     Arguments(arguments)
 }

@@ -128,15 +128,7 @@ pub(crate) fn argument(name: &str, operator: TestOperator) -> ArgumentTest {
 }
 
 pub(crate) fn regex(source: &str) -> WholeRegex {
-    let compiled = regex::RegexBuilder::new(&format!("\\A(?:{source})\\z"))
-        .unicode(true)
-        .size_limit(64 * 1024)
-        .build()
-        .expect("a regex");
-    WholeRegex {
-        source: source.into(),
-        compiled,
-    }
+    WholeRegex::parse(source).expect("a regex")
 }
 
 pub(crate) fn parameter(kind: ParameterType) -> Parameter {
