@@ -208,13 +208,13 @@ impl Excerpt {
     pub(crate) fn of(line: &str, column: u32, length: u32) -> Option<Self> {
         let column = usize::try_from(column).ok()?.checked_sub(1)?;
         let length = usize::try_from(length).ok()?;
-        let whole: Vec<char> = line.trim_end().chars().map(visible).collect();
         let skipped = if column < EXCERPT_WIDTH {
             0
         } else {
             column - EXCERPT_WIDTH / 2
         };
-        let text: String = whole.iter().skip(skipped).take(EXCERPT_WIDTH).collect();
+        let shown = line.trim_end().chars().skip(skipped).take(EXCERPT_WIDTH);
+        let text: String = shown.map(visible).collect();
         let start = column - skipped;
         let room = text.chars().count().saturating_sub(start);
         Some(Self {
