@@ -6,5 +6,6 @@ pub(crate) mod rules; // small constructors for the model of policies
 
 pub(crate) mod console; // commands in Markdown, run and compared
 pub(crate) mod house; // a whole gateway, without a port
+pub(crate) mod http; // a blocking client
 
 pub(crate) use house::{House, Reply, shipped};
