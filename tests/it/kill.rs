@@ -309,11 +309,11 @@ fn held(seen: &[Seen], before: &Value, now: &Value, effect: fn(&Asked) -> Option
     let last = acknowledged
         .filter(|answer| answer.body["success"] == true)
         .filter_map(|answer| effect(&answer.sent.asked))
-        .last();
+        .next_back();
     let open = seen
         .iter()
         .filter_map(|seen| effect(&seen.open.as_ref()?.asked))
-        .last();
+        .next_back();
     let last = last.as_ref().unwrap_or(before);
     assert!(
         now == last || Some(now) == open.as_ref(),
