@@ -242,7 +242,7 @@ fn verdict(report: &Value) -> String {
     });
     let damage = member(report, "damage");
     let what = fault.unwrap_or_else(|| format!("the database file is damaged: {damage}"));
-    format!("the chain is BROKEN: {what}; the {records} records before it are intact")
+    format!("the chain is BROKEN: {what}; records before it that are intact: {records}")
 }
 
 fn listing(page: &Value) -> String {

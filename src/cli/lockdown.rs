@@ -13,7 +13,7 @@ use super::{CliError, Exit};
     after_help = "Examples:\n  policyguard lockdown on --reason 'agent out of control'\n  policyguard lockdown off\n  policyguard lockdown --drill"
 )]
 pub(super) struct LockdownArgs {
-    /// `on` halts every call but status reads and the way back, `off` lifts it
+    /// `on` halts every call but status reads and what makes things safer, `off` lifts it
     #[arg(
         value_enum,
         required_unless_present = "drill",

@@ -43,8 +43,8 @@ const EXAMPLES: &str = "Examples:
   policyguard policy check policies/
   policyguard audit verify
 
-Exit codes: 0 ok, 1 unexpected, 2 usage, 3 configuration or policy invalid, 4 policy tests failed, 5 denied,
-6 audit chain broken, 7 server unreachable, 78 unsafe configuration refused.";
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 configuration or policy invalid, 4 policy tests failed,
+5 denied, 6 audit chain broken, 7 server unreachable, 78 unsafe configuration refused.";
 
 /// Settings and output; each setting can also stand in policyguard.yaml or in the environment.
 #[derive(Debug, Args)]
@@ -133,6 +133,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match dispatch(cli) {
         Ok(exit) => exit.into(),
+        // `policyguard audit query | head`: whoever reads has read enough.
+        Err(CliError::Io(fault)) if fault.kind() == std::io::ErrorKind::BrokenPipe => {
+            Exit::Ok.into()
+        }
         Err(error) => {
             drop(writeln!(std::io::stderr(), "error: {error}"));
             error.exit().into()
@@ -145,12 +149,10 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let format = global.output;
     match command {
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "policyguard",
-                &mut std::io::stdout(),
-            );
+            // Into memory first: the generator panics where stdout is closed early.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "policyguard", &mut script);
+            std::io::stdout().write_all(&script)?;
             return Ok(Exit::Ok);
         }
         Some(Command::Version) => {

@@ -1,5 +1,7 @@
 //! `mode get` and `mode set`.
 
+use std::io::Write as _;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -66,6 +68,9 @@ async fn act(gateway: &Gateway, args: &ModeArgs, format: Format) -> Result<Exit,
                 .post("/policy/set-mode", &Value::Object(body))
                 .await?
                 .success()?;
+            for warning in output::texts(&answer, "warnings") {
+                writeln!(std::io::stderr(), "warning: {}", output::plain(warning))?;
+            }
             output::print(format, &answer, || switched(&answer))?;
         }
     }
@@ -77,17 +82,10 @@ fn switched(answer: &Value) -> String {
         end if end.is_empty() => String::new(),
         end => format!(" until {end}"),
     };
-    let tools: Vec<&str> = answer
-        .get("allowed_tools")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
     format!(
         "mode {}{until}\nallowed by the mode: {}",
         member(answer, "new_mode"),
-        tools.join(", ")
+        output::texts(answer, "allowed_tools").join(", ")
     )
 }
 

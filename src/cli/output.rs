@@ -46,6 +46,9 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         .load_preset(comfy_table::presets::NOTHING)
         .set_header(header.iter().copied());
     table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     let lines: Vec<String> = table
         .lines()
         .map(|line| line.trim_end().to_owned())
@@ -73,4 +76,14 @@ pub(super) fn member(value: &Value, name: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
+}
+
+/// The texts in a list; none when it is missing.
+pub(super) fn texts<'a>(value: &'a Value, name: &str) -> Vec<&'a str> {
+    let items = value.get(name).and_then(Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }

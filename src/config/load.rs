@@ -304,12 +304,12 @@ fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<Stri
         }
     };
     if get("auth") != "local" {
-        wrong("auth", "`local`: `credentials` is not supported yet");
+        wrong("auth", "`local` (`credentials` is not supported yet)");
     }
     if get("transport") != "http" {
         wrong(
             "transport",
-            "`http`: `stdio` and `both` are not supported yet",
+            "`http` (`stdio` and `both` are not supported yet)",
         );
     }
     let list = |key: &str| {

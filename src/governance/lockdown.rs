@@ -65,7 +65,7 @@ pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Outp
     let situation = put(governance.gate(), order, note).await.map_err(refused)?;
     let state = &situation.lockdown;
     let message = if on {
-        "lockdown is on: only reads of the gateway and the way back run"
+        "lockdown is on: every call is denied but reads of the gateway itself and what makes things safer"
     } else {
         "lockdown is off"
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub enum StoreError {
     /// Another process owns the data directory.
     #[error(
-        "the data directory `{}` belongs to the process {pid}; stop it, or choose another directory with POLICYGUARD_DATA_DIR",
+        "the data directory `{}` belongs to the process {pid}; stop it, or choose another directory with --data-dir",
         dir.display()
     )]
     Owned {
@@ -28,7 +28,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// There is no store where one is to be read.
-    #[error("there is no store at `{}`; name its directory with POLICYGUARD_DATA_DIR", .0.display())]
+    #[error("there is no store at `{}`; name its directory with --data-dir", .0.display())]
     Absent(PathBuf),
     /// Others can read the store key.
     #[error("`{}` can be read by others (mode {mode:o}); run `chmod 600` on it", path.display())]

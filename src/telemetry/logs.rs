@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +20,13 @@ pub enum LogFormat {
 /// # Errors
 /// When the level cannot be read.
 pub fn start_logs(level: &str, format: LogFormat) -> Result<(), String> {
+    // A single word that is no level would be read as the name of a module, and every log left out.
+    let is_word = level.chars().all(|c| c.is_ascii_alphabetic());
+    if is_word && level.parse::<LevelFilter>().is_err() {
+        return Err(format!(
+            "`{level}` is no level; write error, warn, info, debug or trace"
+        ));
+    }
     let filter = EnvFilter::try_new(level).map_err(|fault| fault.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

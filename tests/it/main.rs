@@ -15,6 +15,7 @@ mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
+mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod closed; // what breaks allows nothing
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
@@ -25,6 +26,7 @@ mod patterns; // hostile patterns, names and hours
 mod policy_files; // what authors write and read
 mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
+mod readme; // the commands of the README
 mod rest; // the execution API
 mod seed; // input → expected from the systems before
 mod size; // large policies

@@ -4,6 +4,7 @@ pub(crate) mod choices; // a stream of choices, so that random values shrink
 pub(crate) mod random; // random bundles, catalogues, requests
 pub(crate) mod rules; // small constructors for the model of policies
 
+pub(crate) mod console; // commands in Markdown, run and compared
 pub(crate) mod house; // a whole gateway, without a port
 
 pub(crate) use house::{House, Reply, shipped};
