@@ -8,7 +8,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    clippy::unreachable,
+    clippy::panic,
     reason = "a benchmark: a failure is a panic, figures are printed and need no more than a double holds"
 )]
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::{ModeName, Pattern, ToolFacts, check_run_name};
 
+use super::bundle::{Bundle, Enforcement, ModeRules, NamePatterns, Place, ToolConstraints};
 use super::condition::Leaves;
 use super::decision::{Determinant, Text};
 use super::engine::{Engine, ShadowPolicy};
@@ -14,9 +15,7 @@ use super::mask::Mask;
 use super::plan::{Bits, CompiledMode, CompiledRule, Entry, EntryKind, ToolPlan};
 use super::planner::{Planner, sources_of};
 use super::protected::Protected;
-use super::rule::{
-    Bundle, Enforcement, ModeRules, NamePatterns, Place, Policy, Rule, RuleAction, ToolConstraints,
-};
+use super::rule::{Policy, Rule, RuleAction};
 use super::sections::{hours, resources};
 
 /// So many heads the plans of all tools hold at most: 32 MiB.

@@ -15,7 +15,7 @@ use crate::domain::ValueList;
 
 use super::condition::{compare_number, integer};
 use super::form;
-use super::rule::{Parameter, ParameterType, WholeRegex};
+use super::parameter::{Parameter, ParameterType, WholeRegex};
 use super::words::{Listed, Shown, Spot};
 
 /// The longest text that a pattern without `max_length` is tried on.

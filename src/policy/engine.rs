@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
+use super::bundle::{Bundle, ToolConstraints};
 use super::code::Code;
 use super::compile::{ROOM, compile};
 use super::decision::{Decision, Effect, Text};
@@ -14,7 +15,7 @@ use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
 use super::planner::defaults;
 use super::protected::Protected;
-use super::rule::{Bundle, Policy, Rule, ToolConstraints};
+use super::rule::{Policy, Rule};
 use super::sections::{CompiledResource, Hours};
 
 /// Decides calls by one version of the policy and one state of the catalogue.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::domain::{ActionRequest, ApprovalEvidence, Digest};
 
+use super::bundle::DefaultDecision;
 use super::code::Code;
 use super::decision::{Determinant, Effect, Remedy, Text};
 use super::engine::Engine;
 use super::index::Head;
 use super::mask::Mask;
 use super::plan::{CompiledMode, CompiledRule, EntryKind, ToolPlan};
-use super::rule::{ApprovalTerms, DefaultDecision};
+use super::rule::ApprovalTerms;
 use super::ruling;
 
 /// A stage of the order, by its number there.

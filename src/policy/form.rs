@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::rule::Format;
+use super::parameter::Format;
 
 /// Whether the text has the form.
 pub(super) fn fits(format: Format, text: &str) -> bool {

@@ -10,8 +10,8 @@ use aho_corasick::AhoCorasick;
 
 use crate::domain::Pattern;
 
+use super::bundle::NamePatterns;
 use super::mask::Mask;
-use super::rule::NamePatterns;
 
 /// One rule as the search sees it: its mask, and where to go on when the mask admits the request.
 #[derive(Debug, Clone, Copy)]

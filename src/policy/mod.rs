@@ -8,7 +8,9 @@ mod glob; // what patterns have in common
 mod import; // files in other forms than the native one
 mod load; // texts become a bundle
 mod normal; // the bundle as JSON, for hashing
-mod rule; // the normalized model that every dialect becomes
+mod bundle; // the normalized model that every dialect becomes
+mod parameter; // what one parameter must be
+mod rule; // policies, rules, conditions
 mod suite; // tests of policies
 mod text; // bytes become trees with places
 mod validate; // what is probably not meant
@@ -38,6 +40,10 @@ mod schema; // a tool's own input schema
 mod sections; // hours and resource policies
 mod words; // how problems show what was sent
 
+pub use bundle::{
+    Additional, Bundle, DefaultDecision, Enforcement, HourWindow, ModeRules, NamePattern,
+    NamePatterns, OperationMap, Origin, Place, ResourceName, ResourcePolicy, ToolConstraints,
+};
 pub use code::Code;
 pub use decision::{Decision, Determinant, Effect, Remedy, RemedyKind, Text};
 pub use engine::{Engine, Standing};
@@ -47,11 +53,9 @@ pub use explain::{
 };
 pub use import::{call_problems, parse_rules};
 pub use load::{Loaded, MAX_RULES, load};
+pub use parameter::{Format, Parameter, ParameterType, WholeRegex};
 pub use rule::{
-    Additional, ApprovalTerms, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement,
-    Format, HourWindow, ModeRules, NamePattern, NamePatterns, OperationMap, Origin, Parameter,
-    ParameterType, Place, Policy, ResourceName, ResourcePolicy, Rule, RuleAction, TestOperator,
-    ToolConstraints, TrustSet, WholeRegex,
+    ApprovalTerms, ArgumentTest, Condition, Policy, Rule, RuleAction, TestOperator, TrustSet,
 };
 pub use suite::{Agent, Case, CaseRequest, CaseResult, Expectation, Suite, SuiteReport};
 pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};

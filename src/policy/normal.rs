@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{Digest, Pattern, TrustLevel, canonical_json};
 
-use super::rule::{
-    Additional, ArgumentTest, Bundle, Condition, DefaultDecision, Enforcement, Format, ModeRules,
-    NamePatterns, Parameter, ParameterType, Policy, ResourceName, Rule, RuleAction, TestOperator,
-    ToolConstraints, WholeRegex,
+use super::bundle::{
+    Additional, Bundle, DefaultDecision, Enforcement, ModeRules, NamePatterns, ResourceName,
+    ToolConstraints,
 };
+use super::parameter::{Format, Parameter, ParameterType, WholeRegex};
+use super::rule::{ArgumentTest, Condition, Policy, Rule, RuleAction, TestOperator};
 
 /// The digest of a normalized form.
 pub(super) fn digest(value: &Value) -> Digest {

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::domain::{ModeName, Owner, ToolFacts};
 
+use super::bundle::{NamePatterns, OperationMap};
 use super::condition::Leaves;
 use super::decision::{Determinant, Text};
 use super::index::Head;
-use super::rule::{NamePatterns, OperationMap, RuleAction};
+use super::rule::RuleAction;
 use super::schema::Schema;
 
 /// The gateway's tools that no rule of a policy denies (`PG017`), so that who must mend a policy can.

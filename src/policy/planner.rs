@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use crate::domain::{Owner, ToolFacts};
 
+use super::bundle::{Bundle, NamePatterns, ToolConstraints};
 use super::compile::Ordered;
 use super::index::Head;
+use super::parameter::{Parameter, ParameterType};
 use super::plan::{EntryKind, Reach, ToolPlan};
-use super::rule::{Bundle, NamePatterns, Parameter, ParameterType, Rule, ToolConstraints};
+use super::rule::Rule;
 use super::schema::Schema;
 use super::sections::Hours;
 

@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 
 use crate::domain::{Digest, Pattern, PolicyId, Severity, Timestamp};
 
+use super::bundle::{Bundle, HourWindow, NamePatterns, Place, ResourcePolicy};
 use super::decision::Determinant;
-use super::rule::{ApprovalTerms, Bundle, HourWindow, NamePatterns, Place, ResourcePolicy};
+use super::rule::ApprovalTerms;
 
 /// `time_restrictions`, compiled.
 #[derive(Debug)]

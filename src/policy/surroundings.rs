@@ -7,7 +7,7 @@ use super::constraint::check_parameter;
 use super::decision::Text;
 use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
-use super::rule::{Additional, ResourceName, ToolConstraints};
+use super::bundle::{Additional, ResourceName, ToolConstraints};
 use super::ruling;
 use super::sections::{CompiledResource, Hours};
 use super::verdict;

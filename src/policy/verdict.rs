@@ -320,7 +320,7 @@ impl<T: Trace> Evaluation<'_, T> {
                 .modes
                 .get(&mode.name)
                 .is_some_and(|rules| {
-                    let on = |list: &Option<super::rule::NamePatterns>| {
+                    let on = |list: &Option<super::bundle::NamePatterns>| {
                         list.as_ref().is_some_and(|list| list.matches(name))
                     };
                     on(&rules.allowed_tools) && !on(&rules.blocked_tools)

@@ -187,7 +187,7 @@ const ANYWHERE: &[&str] = &[
 const MOST_LINES: usize = 350;
 
 /// Files that wait to be split, with the lines they have now: they may shrink, not grow.
-const LONGER: &[(&str, usize)] = &[("policy/rule.rs", 564)];
+const LONGER: &[(&str, usize)] = &[];
 
 fn position(room: &str) -> Option<usize> {
     ROOMS.iter().position(|known| known.0 == room)

@@ -107,7 +107,7 @@ async fn files_that_change_are_read_again_by_themselves() {
             house.policy_file(),
             "modes:\n  NORMAL: { allowed_tools: [read_logs] }\n",
         )
-        .unwrap()
+        .unwrap();
     };
     // The watch may begin a moment after the tasks: the file is touched until it is seen.
     eventually("a new version", async || {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::check_run_name;
+use crate::policy::bundle::{Additional, ToolConstraints};
 use crate::policy::document::{PARAMETER, PARAMETER_KEYS, PARAMETER_TYPES};
-use crate::policy::rule::{
-    Additional, Format, Parameter, ParameterType, ToolConstraints, WholeRegex,
-};
+use crate::policy::parameter::{Format, Parameter, ParameterType, WholeRegex};
 use crate::policy::text::{Data, Entry, Fields, Node, Report, Span};
 
 use super::sections::Documents;

@@ -10,9 +10,10 @@ mod tools; // lists of tool patterns
 
 use crate::domain::Digest;
 
+use super::bundle::{Bundle, DefaultDecision};
 use super::error::{Finding, FindingCode};
 use super::import;
-use super::rule::{Bundle, DefaultDecision, Policy};
+use super::rule::Policy;
 use super::text::{self, Report, Source};
 use super::{document, normal};
 pub(in crate::policy) use sections::Documents;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::ModeName;
+use crate::policy::bundle::{ModeRules, NamePatterns, Place};
 use crate::policy::document::{GLOBAL_RULES, MODE, SERVICE_RESTRICTIONS};
-use crate::policy::rule::{ModeRules, NamePatterns, Place};
 use crate::policy::text::{Data, Entry, Fields, Report};
 
 use super::sections::{Documents, agree};

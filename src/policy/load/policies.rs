@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{AgentId, Digest, PolicyId, Role, Severity};
+use crate::policy::bundle::{Enforcement, Origin};
 use crate::policy::document::{APPROVAL, POLICY, REQUIRE, RULE};
 use crate::policy::normal;
-use crate::policy::rule::{ApprovalTerms, Enforcement, Origin, Policy, Rule, RuleAction};
+use crate::policy::rule::{ApprovalTerms, Policy, Rule, RuleAction};
 use crate::policy::text::{Fields, Node, Report, Span};
 
 use super::sections::Documents;

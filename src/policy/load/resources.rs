@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZoneDatabase;
 
 use crate::domain::{Pattern, check_tool_name};
+use crate::policy::bundle::{HourWindow, OperationMap, ResourceName, ResourcePolicy};
 use crate::policy::document::{OPERATION, PROTECTED, RESOURCE_POLICY, TIME_RESTRICTION};
 use crate::policy::error::FindingCode;
-use crate::policy::rule::{HourWindow, OperationMap, ResourceName, ResourcePolicy};
 use crate::policy::text::{Entry, Fields, Node, Report, nearest};
 
 use super::sections::{Documents, agree};

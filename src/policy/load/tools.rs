@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::policy::bundle::{NamePattern, NamePatterns};
 use crate::policy::glob::overlap;
-use crate::policy::rule::{NamePattern, NamePatterns};
 use crate::policy::text::{Data, Entry, Node, Report, Span, nearest};
 
 /// The deepest that groups may use groups.

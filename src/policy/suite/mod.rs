@@ -7,9 +7,9 @@ use crate::domain::{
     ActionType, AgentId, Arguments, ModeName, PatternList, Roles, Timestamp, TrustLevel,
 };
 
+use super::bundle::Place;
 use super::code::Code;
 use super::decision::Effect;
-use super::rule::Place;
 
 pub use run::{CaseResult, SuiteReport};
 

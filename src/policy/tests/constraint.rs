@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::policy::rule::Format;
+use crate::policy::parameter::Format;
 
 fn regex(source: &str) -> WholeRegex {
     WholeRegex::parse(source).expect("a regex")

@@ -1,7 +1,7 @@
 //! Where mistakes are noted while a policy is read, so that all of them are told at once.
 
+use crate::policy::bundle::Place;
 use crate::policy::error::{Excerpt, Finding, FindingCode, FindingPlace, printable};
-use crate::policy::rule::Place;
 
 use super::{Source, Span};
 

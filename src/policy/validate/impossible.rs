@@ -8,7 +8,8 @@ use crate::domain::ModeName;
 use crate::policy::constraint::{Values, check_parameter};
 use crate::policy::error::FindingCode;
 use crate::policy::glob::covers;
-use crate::policy::rule::{ArgumentTest, Parameter, ParameterType, Policy, Rule, TestOperator};
+use crate::policy::parameter::{Parameter, ParameterType};
+use crate::policy::rule::{ArgumentTest, Policy, Rule, TestOperator};
 use crate::policy::text::nearest;
 
 use super::deciding;
@@ -72,7 +73,7 @@ fn check_rule(lint: &mut Lint<'_>, policy: &Policy, rule: &Rule) {
         );
     }
     let nothing_left = condition.tools.as_ref().is_some_and(|tools| {
-        let removed = |entry: &crate::policy::rule::NamePattern| {
+        let removed = |entry: &crate::policy::bundle::NamePattern| {
             tools.exclude.iter().any(|out| covers(out, &entry.pattern))
         };
         !tools.include.is_empty() && tools.include.iter().all(removed)

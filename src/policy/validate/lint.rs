@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use crate::domain::{Timestamp, ToolFacts};
+use crate::policy::bundle::{Bundle, NamePattern, Place};
 use crate::policy::error::{Excerpt, Finding, FindingCode, FindingPlace};
-use crate::policy::rule::{Bundle, NamePattern, Place, Policy, Rule};
+use crate::policy::rule::{Policy, Rule};
 
 /// So far below the line of a policy, rule or mode its own words are looked for.
 const SEARCHED_LINES: usize = 400;

@@ -8,9 +8,10 @@ mod shadowed; // rules that another one always beats
 
 use crate::domain::{Timestamp, ToolFacts};
 
+use super::bundle::{Bundle, DefaultDecision};
 use super::error::Finding;
 use super::load::{Loaded, load};
-use super::rule::{Bundle, DefaultDecision, Policy};
+use super::rule::Policy;
 use super::text::Source;
 use lint::Lint;
 

@@ -4,8 +4,10 @@
 //! tools to come where it denies; where it allows, it is told when nothing in it matches.
 
 use crate::domain::{Pattern, ToolClass};
+use crate::policy::bundle::{NamePattern, NamePatterns};
 use crate::policy::error::FindingCode;
-use crate::policy::rule::{Condition, NamePattern, NamePatterns, Parameter, RuleAction};
+use crate::policy::parameter::Parameter;
+use crate::policy::rule::{Condition, RuleAction};
 use crate::policy::text::nearest;
 
 use super::deciding;

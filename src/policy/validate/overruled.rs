@@ -1,10 +1,11 @@
 //! Allows that something above always beats (`PG014`, `PG016`), and denials that nothing may make (`PG017`).
 
 use crate::domain::Pattern;
+use crate::policy::bundle::NamePatterns;
 use crate::policy::error::FindingCode;
 use crate::policy::glob::{covers, overlap};
 use crate::policy::plan::WAY_BACK;
-use crate::policy::rule::{NamePatterns, Rule, RuleAction};
+use crate::policy::rule::{Rule, RuleAction};
 
 use super::deciding;
 use super::lint::{Lint, Subject, called, written};

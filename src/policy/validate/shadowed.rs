@@ -7,13 +7,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::domain::{Owner, Pattern, ToolFacts};
+use crate::policy::bundle::{Enforcement, NamePattern, NamePatterns};
 use crate::policy::error::FindingCode;
 use crate::policy::glob::{covers, overlap, witness};
 use crate::policy::index::{Head, NameIndex};
 use crate::policy::mask::Mask;
-use crate::policy::rule::{
-    Condition, Enforcement, NamePattern, NamePatterns, Policy, Rule, RuleAction,
-};
+use crate::policy::rule::{Condition, Policy, Rule, RuleAction};
 
 use super::deciding;
 use super::lint::{Lint, Subject, called};
