@@ -156,6 +156,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         self.stage(Stage("14", "evidence"), |this| this.evidence(grant, ask))
     }
 
+    #[inline]
     fn stage<R>(
         &mut self,
         stage: Stage,
