@@ -395,14 +395,20 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed_under_load() {
 }
 
 #[test]
-fn a_gateway_told_to_stop_the_moment_it_runs_stops_in_order() {
+fn a_gateway_told_to_stop_the_moment_its_doors_open_stops_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    for _ in 0..10 {
-        let mut gateway = Gateway::start(dir.path());
-        let pid = gateway.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.unwrap().success());
-        let status = gateway.child.wait().unwrap();
+    let socket = dir.path().join("data/gateway.sock").display().to_string();
+    for _ in 0..20 {
+        let mut gateway = Gateway::spawn(dir.path());
+        let script = format!(
+            "until [ -S '{socket}' ]; do :; done; kill -TERM {}",
+            gateway.id()
+        );
+        let sent = Command::new("timeout")
+            .args(["30", "bash", "-c", &script])
+            .status();
+        let status = gateway.wait().unwrap();
+        assert!(sent.unwrap().success(), "the doors did not open");
         assert_eq!(status.code(), Some(0), "{status}");
     }
 }
