@@ -51,7 +51,12 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         let Some(service) = sent.and_then(serde_json::Value::as_str) else {
-            return self.refuse(Code::ServiceHealthy, None, verdict::service_unnamed);
+            // Any service may be meant: a healthy one, and one outside the scope.
+            self.refuse(Code::ServiceHealthy, None, verdict::service_unnamed)?;
+            return match self.request.context.incident_scope {
+                Some(_) => self.refuse(Code::OutOfScope, None, |_| verdict::scope_unnamed()),
+                None => Ok(()),
+            };
         };
         let context = &self.request.context;
         match context.service_health.get(service) {
