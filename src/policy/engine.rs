@@ -218,7 +218,7 @@ impl Engine {
                 let answer = Answer {
                     effect,
                     code,
-                    reason,
+                    reason: Some(reason),
                     determined_by,
                     remedy: Some(remedy),
                 };

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::{Digest, Pattern, PolicyId, Severity, Timestamp};
 
-use super::decision::Determinant;
+use super::decision::{Determinant, Text};
 use super::rule::{ApprovalTerms, Bundle, HourWindow, NamePatterns, Place, ResourcePolicy};
 
 /// `time_restrictions`, compiled.
@@ -137,6 +137,7 @@ fn section(
         at: place.to_string().into(),
         digest,
         severity: Severity::Medium,
+        says: Text::Static("Operation not approved"),
     })
 }
 

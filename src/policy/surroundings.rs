@@ -3,7 +3,7 @@
 use crate::domain::{ActionType, Health};
 
 use super::constraint::check_parameter;
-use super::decision::{Code, Text};
+use super::decision::Code;
 use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
 use super::rule::{Additional, ResourceName, ToolConstraints};
@@ -161,7 +161,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         if asked {
             self.raise_floor(Ask {
                 determinant: &policy.determinant,
-                reason: Text::Static("Operation not approved"),
                 terms: &policy.terms,
             });
         }
