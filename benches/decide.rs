@@ -40,6 +40,10 @@ use policyguard::domain::{ActionRequest, Purpose, ToolClass, ToolFacts, TrustLev
 use policyguard::policy::{Bundle, Effect, Engine, Policy, RuleAction, TestOperator, TrustSet};
 use serde_json::json;
 
+/// The allocator of the product: a denial's words are the only memory that a decision takes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const VERBS: [&str; 20] = [
     "get", "list", "read", "restart", "scale", "delete", "create", "update", "backup", "restore",
     "deploy", "rollback", "drain", "cordon", "rotate", "export", "import", "pause", "resume",

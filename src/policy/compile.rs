@@ -200,7 +200,7 @@ fn compiled(
     (policy_place, rule_place): (usize, usize),
     modes: &[ModeName],
 ) -> CompiledRule {
-    let reason = match (&rule.message, rule.action) {
+    let says = match (&rule.message, rule.action) {
         (Some(message), _) => Text::Shared(Arc::clone(message)),
         (None, RuleAction::RequireApproval) => Text::Static("This action requires human approval"),
         (None, RuleAction::Allow | RuleAction::Deny) => {
@@ -215,11 +215,11 @@ fn compiled(
             at: at(&rule.at),
             digest: rule.digest,
             severity: rule.severity,
+            says,
         }),
         priority: policy.priority,
         action: rule.action,
         leaves: Leaves::of(policy, &rule.condition, modes),
-        reason,
         policy_place,
         rule_place,
     }

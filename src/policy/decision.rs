@@ -94,6 +94,8 @@ pub struct Determinant {
     pub digest: Digest,
     /// Of the incident that a violation opens.
     pub severity: Severity,
+    /// The reason of an allow or of a demand for approval; part of it, so that a decision shares one thing, not two.
+    pub(super) says: Text,
 }
 
 /// What kind of change would change the answer.
@@ -143,7 +145,8 @@ pub struct Decision {
     pub(super) request: Arc<ActionRequest>,
     pub(super) effect: Effect,
     pub(super) code: Code,
-    pub(super) reason: Text,
+    /// `None`: what the rule that decided says.
+    pub(super) reason: Option<Text>,
     pub(super) determined_by: Option<Arc<Determinant>>,
     pub(super) policy_version: u64,
     pub(super) bundle_digest: Digest,
@@ -178,7 +181,8 @@ impl Decision {
     /// Why, in words.
     #[must_use]
     pub fn reason(&self) -> &str {
-        self.reason.as_str()
+        let of_rule = self.determined_by.as_ref().map(|rule| &rule.says);
+        self.reason.as_ref().or(of_rule).map_or("", Text::as_str)
     }
 
     /// The rule that decided, if a rule did.

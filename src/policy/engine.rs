@@ -238,7 +238,7 @@ impl Engine {
                 let answer = Answer {
                     effect,
                     code,
-                    reason,
+                    reason: Some(reason),
                     determined_by,
                     remedy: Some(remedy),
                 };

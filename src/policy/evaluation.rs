@@ -53,9 +53,22 @@ pub(super) struct Denial {
 pub(super) struct Answer {
     pub(super) effect: Effect,
     pub(super) code: Code,
-    pub(super) reason: Text,
+    /// `None`: what the rule that decided says.
+    pub(super) reason: Option<Text>,
     pub(super) determined_by: Option<Arc<Determinant>>,
     pub(super) remedy: Option<Remedy>,
+}
+
+impl Answer {
+    /// The reason in words.
+    pub(super) fn words(&self) -> String {
+        let of_rule = self.determined_by.as_ref().map(|rule| &rule.says);
+        self.reason
+            .as_ref()
+            .or(of_rule)
+            .map_or("", Text::as_str)
+            .to_owned()
+    }
 }
 
 /// How the stages end.
@@ -73,17 +86,16 @@ pub(super) struct Used {
 }
 
 /// A demand for an approval.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) determinant: &'a Arc<Determinant>,
-    pub(super) reason: Text,
     pub(super) terms: &'a ApprovalTerms,
 }
 
 /// What stages 10 and 11 come to: an allow that stands unless an approval is demanded.
 struct Grant<'a> {
     code: Code,
-    reason: Text,
+    reason: Option<Text>,
     determined_by: Option<&'a Arc<Determinant>>,
 }
 
@@ -235,7 +247,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                     let (_, source) = self.engine.source(rule);
                     let ask = Ask {
                         determinant: &rule.determinant,
-                        reason: rule.reason.clone(),
                         terms: &source.approval,
                     };
                     if !firing.undecidable {
@@ -262,26 +273,26 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                 let determined_by = Some(&rule.determinant);
                 return Ok(Grant {
                     determined_by,
-                    ..grant(Code::RuleAllow, rule.reason.clone())
+                    ..grant(Code::RuleAllow, None)
                 });
             }
             // What it would be without the demand is never shown.
-            Ruling::Ask(_) => return Ok(grant(Code::RuleAllow, Text::Static("Approved"))),
+            Ruling::Ask(_) => return Ok(grant(Code::RuleAllow, Some(Text::Static("Approved")))),
             Ruling::Silent => {}
         }
         if self.is_gateway() {
             return Ok(grant(
                 Code::Builtin,
-                Text::Static("Gateway tool, and nothing denies it"),
+                Some(Text::Static("Gateway tool, and nothing denies it")),
             ));
         }
         if let Some(mode) = self.mode.filter(|_| self.is_granted_by_mode()) {
-            return Ok(grant(Code::ModeAllowed, mode.reason.clone()));
+            return Ok(grant(Code::ModeAllowed, Some(mode.reason.clone())));
         }
         let permitted = || {
             grant(
                 Code::DefaultAllow,
-                Text::Static("Action permitted by default policy"),
+                Some(Text::Static("Action permitted by default policy")),
             )
         };
         match self.engine.bundle.default_decision {
@@ -307,7 +318,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let lifted = self.used.overrides != 0;
         let allow = |code, reason, determined_by: Option<&Arc<Determinant>>| {
             let (code, reason) = if lifted {
-                (Code::Override, Text::Static("Allowed by override"))
+                (Code::Override, Some(Text::Static("Allowed by override")))
             } else {
                 (code, reason)
             };
@@ -328,7 +339,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
                 self.used.approval = true;
                 allow(
                     Code::Approved,
-                    Text::Static("Approved"),
+                    Some(Text::Static("Approved")),
                     Some(ask.determinant),
                 )
             }

@@ -180,10 +180,10 @@ impl Engine {
             }
             evaluation.shadow = &heads;
             let (effect, code, reason) = match evaluation.run() {
-                Ok(answer) => (answer.effect, answer.code, answer.reason),
-                Err(denial) => (Effect::Deny, denial.code, denial.reason),
+                Ok(answer) => (answer.effect, answer.code, answer.words()),
+                Err(denial) => (Effect::Deny, denial.code, denial.reason.to_string()),
             };
-            let (policy, reason) = (policy.id.clone(), reason.to_string());
+            let policy = policy.id.clone();
             Some(ShadowTrace {
                 policy,
                 effect,

@@ -240,6 +240,14 @@ impl FastHasher {
 impl Hasher for FastHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
+        // Most names are 8 to 16 bytes: two words that overlap.
+        if let (Some(first), Some(last), 8..=16) =
+            (bytes.first_chunk(), bytes.last_chunk(), bytes.len())
+        {
+            self.mix(u64::from_le_bytes(*first));
+            self.mix(u64::from_le_bytes(*last));
+            return;
+        }
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
             self.mix(u64::from_le_bytes(*word));

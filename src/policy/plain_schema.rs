@@ -101,7 +101,9 @@ impl PlainSchema {
     }
 
     fn check_text(&self, name: &str, text: &str, report: Report<'_>) {
-        if self.min_length.is_some() || self.max_length.is_some() {
+        // No text has more characters than bytes, so that a short one need not be counted.
+        let long = self.max_length.is_some_and(|max| text.len() as u64 > max);
+        if self.min_length.is_some() || long {
             let length = text.chars().count() as u64;
             if let Some(min) = self.min_length.filter(|&min| length < min) {
                 report(format_args!(

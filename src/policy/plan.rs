@@ -34,8 +34,6 @@ pub(super) struct CompiledRule {
     pub(super) action: RuleAction,
     /// What the mask leaves over.
     pub(super) leaves: Leaves,
-    /// The reason of an allow or an approval, ready made.
-    pub(super) reason: Text,
     /// The place of its policy in the bundle.
     pub(super) policy_place: usize,
     /// Its own place in the policy.

@@ -165,7 +165,7 @@ pub(super) fn approval_required(ask: Ask<'_>) -> Answer {
     Answer {
         effect: Effect::RequireApproval,
         code: Code::ApprovalRequired,
-        reason: ask.reason,
+        reason: None,
         determined_by: Some(Arc::clone(ask.determinant)),
         remedy: Some(Remedy {
             kind: RemedyKind::Approval,

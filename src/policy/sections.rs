@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::domain::{Digest, Pattern, PolicyId, Severity, Timestamp};
 
 use super::bundle::{Bundle, HourWindow, NamePatterns, Place, ResourcePolicy};
-use super::decision::Determinant;
+use super::decision::{Determinant, Text};
 use super::rule::ApprovalTerms;
 
 /// `time_restrictions`, compiled.
@@ -138,6 +138,7 @@ fn section(
         at: place.to_string().into(),
         digest,
         severity: Severity::Medium,
+        says: Text::Static("Operation not approved"),
     })
 }
 

@@ -4,7 +4,6 @@ use crate::domain::{ActionType, Health};
 
 use super::code::Code;
 use super::constraint::check_parameter;
-use super::decision::Text;
 use super::evaluation::{Ask, Evaluation, Passed, Trace};
 
 use super::bundle::{Additional, ResourceName, ToolConstraints};
@@ -52,7 +51,12 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         let Some(service) = sent.and_then(serde_json::Value::as_str) else {
-            return self.refuse(Code::ServiceHealthy, None, verdict::service_unnamed);
+            // Any service may be meant: a healthy one, and one outside the scope.
+            self.refuse(Code::ServiceHealthy, None, verdict::service_unnamed)?;
+            return match self.request.context.incident_scope {
+                Some(_) => self.refuse(Code::OutOfScope, None, |_| verdict::scope_unnamed()),
+                None => Ok(()),
+            };
         };
         let context = &self.request.context;
         match context.service_health.get(service) {
@@ -157,7 +161,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         if asked {
             self.raise_floor(Ask {
                 determinant: &policy.determinant,
-                reason: Text::Static("Operation not approved"),
                 terms: &policy.terms,
             });
         }

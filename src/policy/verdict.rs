@@ -252,6 +252,12 @@ pub(super) fn service_unnamed<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<D
     )
 }
 
+pub(super) fn scope_unnamed() -> Box<Denial> {
+    let reason = "No service is named: changes are confined to the incident scope";
+    let remedy = "name a service of the incident in service_name";
+    denial(Code::OutOfScope, reason, RemedyKind::Arguments, remedy)
+}
+
 pub(super) fn out_of_scope(service: &str) -> Box<Denial> {
     let reason = format!("Service '{service}' is outside the incident scope");
     denial(

@@ -309,7 +309,13 @@ impl Walk<'_> {
             return Ok(());
         }
         let Some(service) = sent.and_then(Value::as_str) else {
-            return self.or_lifted(Code::ServiceHealthy, None, None);
+            self.or_lifted(Code::ServiceHealthy, None, None)?;
+            let scoped = self.request.context.incident_scope.is_some();
+            return if scoped {
+                self.or_lifted(Code::OutOfScope, None, None)
+            } else {
+                Ok(())
+            };
         };
         let context = &self.request.context;
         let health = context.service_health.get(service);

@@ -463,7 +463,14 @@ fn context(choices: &mut Choices, request: &mut ActionRequest) {
     if choices.rarely(40) {
         context.integrity = Integrity::Failed;
     }
-    let minutes = i64::try_from(choices.below(24 * 60)).unwrap();
+    // Noon is where policies begin and end to be in force.
+    let noon = 12 * 60;
+    let minutes = if choices.rarely(4) {
+        noon
+    } else {
+        choices.below(24 * 60)
+    };
+    let minutes = i64::try_from(minutes).unwrap();
     context.now =
         Timestamp::from_millis(context.now.as_millis() - 12 * 3_600_000 + minutes * 60_000);
     if choices.rarely(3) {
