@@ -18,7 +18,7 @@ use super::deciding;
 use super::lint::{Lint, Subject, called};
 
 /// So many rules that might cover one are compared exactly; a bundle of look-alikes must not take for ever.
-const MOST_COMPARED: usize = 2_000;
+const MOST_COMPARED: usize = 500;
 
 /// Checks every rule against those that come before it in the order of decision.
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -92,25 +92,26 @@ fn candidates(index: &NameIndex, rule: &Rule, place: usize) -> Vec<usize> {
             .map(|entry| witness(&entry.pattern))
             .collect(),
     };
-    let mut left: Option<BTreeSet<usize>> = None;
+    let mut left: Option<Vec<usize>> = None;
     for word in words {
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         index.visit(word.as_bytes(), |heads| {
             let ranks = heads
                 .iter()
                 .filter_map(|head| usize::try_from(head.rank).ok());
-            found.extend(
-                ranks
-                    .take_while(|&rank| rank < place)
-                    .filter(|rank| left.as_ref().is_none_or(|left| left.contains(rank))),
-            );
+            found.extend(ranks.take_while(|&rank| rank < place));
         });
+        found.sort_unstable();
+        found.dedup();
+        if let Some(left) = &left {
+            found.retain(|rank| left.binary_search(rank).is_ok());
+        }
         if found.is_empty() {
-            return Vec::new();
+            return found;
         }
         left = Some(found);
     }
-    left.unwrap_or_default().into_iter().collect()
+    left.unwrap_or_default()
 }
 
 /// Whether the earlier rule fires and decides wherever the later one could.
