@@ -18,7 +18,7 @@ use super::deciding;
 use super::lint::{Lint, Subject, called};
 
 /// So many rules that might cover one are compared exactly; a bundle of look-alikes must not take for ever.
-const MOST_COMPARED: usize = 500;
+const MOST_COMPARED: usize = 2_000;
 
 /// Checks every rule against those that come before it in the order of decision.
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -51,12 +51,18 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     });
     let index = NameIndex::build(heads);
     for (place, &(policy, rule)) in ordered.iter().enumerate() {
-        let before = candidates(&index, rule, place);
+        let words = witnesses(rule);
+        let before = candidates(&index, &words, place);
         let beats = |&rank: &usize| {
-            ordered
-                .get(rank)
-                .copied()
-                .filter(|earlier| covers_rule(lint, *earlier, (policy, rule)))
+            let earlier = ordered.get(rank).copied()?;
+            let beaten = covers_rest(earlier, (policy, rule))
+                && fits_all(earlier.1, &words)
+                && covers_names(
+                    lint,
+                    earlier.1.condition.tools.as_ref(),
+                    rule.condition.tools.as_ref(),
+                );
+            beaten.then_some(earlier)
         };
         let Some((by_policy, by)) = before.iter().take(MOST_COMPARED).find_map(beats) else {
             continue;
@@ -79,19 +85,27 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
 }
 
-/// The earlier rules that match a witness of every pattern of the rule, first ones first.
-fn candidates(index: &NameIndex, rule: &Rule, place: usize) -> Vec<usize> {
-    let words: Vec<String> = match &rule.condition.tools {
-        Some(tools) => tools
-            .include
-            .iter()
-            .map(|entry| witness(&entry.pattern))
-            .collect(),
-        None => everything()
-            .iter()
-            .map(|entry| witness(&entry.pattern))
-            .collect(),
-    };
+/// A word for each pattern of the rule that fits it and hardly any pattern that does not cover it.
+fn witnesses(rule: &Rule) -> Vec<String> {
+    let tools = rule.condition.tools.as_ref();
+    let entries = tools.map_or_else(
+        || everything().into_iter().collect(),
+        |tools| tools.include.clone(),
+    );
+    entries
+        .iter()
+        .map(|entry| witness(&entry.pattern))
+        .collect()
+}
+
+/// Whether the rule's patterns fit every word: cheap, and false for nearly every rule that covers none of them.
+fn fits_all(rule: &Rule, words: &[String]) -> bool {
+    let tools = rule.condition.tools.as_ref();
+    tools.is_none_or(|tools| words.iter().all(|word| tools.matches(word)))
+}
+
+/// The earlier rules that the index gives for every word, first ones first.
+fn candidates(index: &NameIndex, words: &[String], place: usize) -> Vec<usize> {
     let mut left: Option<Vec<usize>> = None;
     for word in words {
         let mut found = Vec::new();
@@ -114,12 +128,8 @@ fn candidates(index: &NameIndex, rule: &Rule, place: usize) -> Vec<usize> {
     left.unwrap_or_default()
 }
 
-/// Whether the earlier rule fires and decides wherever the later one could.
-fn covers_rule(
-    lint: &Lint<'_>,
-    (first_policy, first): (&Policy, &Rule),
-    (policy, rule): (&Policy, &Rule),
-) -> bool {
+/// Whether the earlier rule fires and decides wherever the later one could, names apart.
+fn covers_rest((first_policy, first): (&Policy, &Rule), (policy, rule): (&Policy, &Rule)) -> bool {
     let (a, b) = (&first.condition, &rule.condition);
     let in_time = first_policy
         .effective_from
@@ -133,7 +143,6 @@ fn covers_rule(
         && covers_patterns(a.action_types.as_deref(), b.action_types.as_deref())
         && covers_patterns(a.agents.as_deref(), b.agents.as_deref())
         && covers_arguments(first, rule)
-        && covers_names(lint, a.tools.as_ref(), b.tools.as_ref())
 }
 
 /// Whether the first one's tests hold wherever the other rule fires.
