@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request};
 use policyguard::domain::{ActionRequest, Purpose, ToolClass, ToolFacts, TrustLevel};
-use policyguard::policy::{Bundle, Engine, Policy, RuleAction, TestOperator, TrustSet};
+use policyguard::policy::{Bundle, Effect, Engine, Policy, RuleAction, TestOperator, TrustSet};
 use serde_json::json;
 
 const VERBS: [&str; 20] = [
@@ -336,6 +336,14 @@ fn main() {
         let engine = Engine::compile(Arc::clone(&bundle), &tools, 1);
         let all = series(&known, |request| drop(black_box(engine.decide(request))));
         medians.push(report(&format!("catalogued tool, {size} rules"), &all));
+        for effect in [Effect::Allow, Effect::RequireApproval, Effect::Deny] {
+            let of = |request: &&Arc<ActionRequest>| engine.decide(request).effect() == effect;
+            let some: Vec<_> = known.iter().filter(of).cloned().collect();
+            if !some.is_empty() {
+                let all = series(&some, |request| drop(black_box(engine.decide(request))));
+                report(&format!("  of these: {}", effect.as_str()), &all);
+            }
+        }
         let all = series(&unknown, |request| drop(black_box(engine.decide(request))));
         report(&format!("name outside the catalogue, {size} rules"), &all);
         let sample = &known[..(20_000_000 / (size * 1000)).clamp(20, 2000).min(count)];

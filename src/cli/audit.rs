@@ -96,7 +96,7 @@ pub(super) async fn run(
     }
 }
 
-/// Where the trail is read: through the gateway that owns it, or from the files when nobody does.
+/// Where the trail is read: through the gateway that serves it, or from the files when none does.
 enum Trail {
     Running(Gateway),
     Files(Arc<dyn TrailReader>),
@@ -106,7 +106,7 @@ impl Trail {
     fn find(find: &Find<'_>) -> Result<Self, CliError> {
         let dir = &find.config.data_dir;
         let owned = || storage::owner_pid(dir).map_err(|fault| CliError::Config(fault.to_string()));
-        if find.is_remote() || owned()?.is_some() {
+        if find.is_remote() || (owned()?.is_some() && find.is_served()) {
             return Ok(Self::Running(find.running()?));
         }
         let reader =

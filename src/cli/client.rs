@@ -1,5 +1,8 @@
 //! Where a command finds its gateway: at an address, behind the socket of the data directory, or in itself.
 
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::app::{App, OpenError};
@@ -11,6 +14,10 @@ use super::{CliError, Exit};
 
 /// The name of the socket in the data directory.
 pub(super) const SOCKET: &str = "gateway.sock";
+/// How long a command waits for another one to give up the data directory.
+const TURN: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How to find the gateway.
 pub(super) struct Find<'a> {
@@ -47,14 +54,26 @@ impl Find<'_> {
         if let Some(running) = self.named()? {
             return Ok(running);
         }
-        match App::open(self.config).await {
-            Ok(app) => {
-                let service = app.command_service();
-                Ok(Gateway::Own(Box::new(app), service))
+        let begun = Instant::now();
+        loop {
+            match App::open(self.config).await {
+                Ok(app) => {
+                    let service = app.command_service();
+                    return Ok(Gateway::Own(Box::new(app), service));
+                }
+                // An owner without a socket is another command, or a gateway that is about to open its doors.
+                Err(OpenError::Owned(_)) if !self.is_served() && begun.elapsed() < TURN => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(OpenError::Owned(_)) => return self.behind_socket(),
+                Err(fault) => return Err(fault.into()),
             }
-            Err(OpenError::Owned(_)) => self.behind_socket(),
-            Err(fault) => Err(fault.into()),
         }
+    }
+
+    /// Whether a gateway listens on the socket of the data directory.
+    pub(super) fn is_served(&self) -> bool {
+        UnixStream::connect(self.config.data_dir.join(SOCKET)).is_ok()
     }
 
     /// The running gateway; there must be one.

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -21,6 +21,8 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     app.check_lockdown_file().await;
     let socket = app.data_dir().join(SOCKET);
     let unusable = |fault: &dyn std::fmt::Display| CliError::Config(fault.to_string());
+    // Before the doors: a signal that comes as soon as they are open must end it in order, too.
+    let mut signals = Signals::listen()?;
     let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
         Ok(doors) => doors,
         Err(fault) => {
@@ -33,10 +35,9 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let stop = CancellationToken::new();
     let told = stop.clone();
     tasks.spawn(async move {
-        if wait_for_signal().await.is_ok() {
-            tracing::info!("stopping: running calls end first");
-            told.cancel();
-        }
+        signals.wait().await;
+        tracing::info!("stopping: running calls end first");
+        told.cancel();
     });
     let served = tokio::select! {
         served = serve(doors, app.public_service(), app.command_service(), stop) => served,
@@ -52,14 +53,26 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What asks the gateway to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// A few lines: what runs, where the doors are, who is believed to be who.

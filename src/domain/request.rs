@@ -20,6 +20,7 @@ impl Arguments {
     ///
     /// Among a few arguments looking is quicker than hashing, and rules, schema and constraints all look.
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value> {
         if self.0.len() > FEW {
             return self.0.get(name);

@@ -22,7 +22,7 @@ use crate::tools::{Catalog, Permit};
 
 // What doors need of the rooms below: where a call came from, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
-pub use crate::policy::{Code, Decision, Effect};
+pub use crate::policy::{Code, Decision, Effect, Explanation};
 
 use closing::Closing;
 
@@ -153,10 +153,9 @@ impl Pipeline {
         Answer::new(decision, Body::Shadow { plan })
     }
 
-    /// What the catalogue holds, for doors that list it without asking about a caller.
-    #[must_use]
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// Counts on the trail what a door turned away before it was a call.
+    pub fn note_refused(&self, caller: &Caller, reason: &str) {
+        self.recorder.refused(caller, reason);
     }
 
     /// The mode and its end, for the doors' front page.
@@ -169,11 +168,5 @@ impl Pipeline {
             "mode_expires_at": state.expires_at,
             "remaining_seconds": state.expires_at.map(|end| moment.wall.seconds_until(end)),
         })
-    }
-
-    /// Whether the effect lets a run start; for doors that word it.
-    #[must_use]
-    pub fn allows(decision: &Decision) -> bool {
-        decision.effect() == Effect::Allow
     }
 }

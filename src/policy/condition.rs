@@ -88,6 +88,7 @@ impl Leaves {
     }
 
     /// The conjunction of the leaves.
+    #[inline]
     pub(super) fn test(&self, request: &ActionRequest) -> Truth {
         if !(self.in_force(request) && self.in_mode(request)) {
             return Truth::False;
@@ -168,6 +169,7 @@ const fn cost(operator: &TestOperator) -> u8 {
 }
 
 /// What one line of `arguments` says; undecidable when the argument is missing or of another type.
+#[inline]
 pub(super) fn test_argument(test: &ArgumentTest, arguments: &Arguments) -> Truth {
     let Some(value) = arguments.get(&test.name) else {
         return Truth::Undecidable;

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Purpose, ToolFacts};
 
 use super::bundle::{Bundle, ToolConstraints};
-use super::code::Code;
 use super::compile::{ROOM, compile};
-use super::decision::{Decision, Effect, Text};
-use super::evaluation::{Evaluation, Outcome, Silent, Used};
+use super::decision::{Decision, Effect};
+use super::evaluation::{Answer, Denial, Evaluation, Outcome, Silent, Trace};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
 use super::planner::defaults;
@@ -89,7 +88,7 @@ impl Engine {
     pub fn decide(&self, request: &Arc<ActionRequest>) -> Decision {
         let mut evaluation = Evaluation::new(self, request, Silent);
         let outcome = evaluation.run();
-        self.decision(request, outcome, evaluation.used())
+        self.decision(request, outcome, &evaluation)
     }
 
     /// What a call of this name would be answered if its arguments fitted, for lists of tools.
@@ -107,11 +106,8 @@ impl Engine {
     /// The denial that stands where the rules themselves broke: a bug must not allow.
     #[must_use]
     pub fn refuse(&self, request: &Arc<ActionRequest>) -> Decision {
-        self.decision(
-            request,
-            Err(super::verdict::broken()),
-            super::evaluation::Used::default(),
-        )
+        let evaluation = Evaluation::new(self, request, Silent);
+        self.decision(request, Err(super::verdict::broken()), &evaluation)
     }
 
     /// The arguments as they will be sent on: defaults of constraints and schema filled in where one is missing.
@@ -215,48 +211,55 @@ impl Engine {
         (policy, &policy.rules[rule.rule_place])
     }
 
-    pub(super) fn decision(
+    /// The decision that the evaluation came to.
+    #[inline]
+    pub(super) fn decision<T: Trace>(
         &self,
         request: &Arc<ActionRequest>,
         outcome: Outcome,
-        used: Used,
+        evaluation: &Evaluation<'_, T>,
     ) -> Decision {
-        let modifies = self
-            .plan_of(request)
+        let modifies = evaluation
+            .plan
             .is_none_or(|plan| plan.facts.class.modifies());
-        let mut decision = Decision {
+        let used = evaluation.used();
+        let (answer, problems, retry_after_seconds) = match outcome {
+            Ok(answer) => (answer, Vec::new(), None),
+            Err(denial) => {
+                let Denial {
+                    code,
+                    reason,
+                    determined_by,
+                    problems,
+                    remedy,
+                    retry_after_seconds,
+                } = *denial;
+                let effect = Effect::Deny;
+                let answer = Answer {
+                    effect,
+                    code,
+                    reason,
+                    determined_by,
+                    remedy: Some(remedy),
+                };
+                (answer, problems, retry_after_seconds)
+            }
+        };
+        Decision {
             request: Arc::clone(request),
-            effect: Effect::Deny,
-            code: Code::DefaultDeny,
-            reason: Text::Static(""),
-            determined_by: None,
+            effect: answer.effect,
+            code: answer.code,
+            reason: answer.reason,
+            determined_by: answer.determined_by,
             policy_version: self.version,
             bundle_digest: self.bundle.digest,
             warnings: Vec::new(),
-            problems: Vec::new(),
-            remedy: None,
-            retry_after_seconds: None,
+            problems,
+            remedy: answer.remedy,
+            retry_after_seconds,
             modifies,
             approval_used: used.approval,
             overrides_used: used.overrides,
-        };
-        match outcome {
-            Ok(answer) => {
-                decision.effect = answer.effect;
-                decision.code = answer.code;
-                decision.reason = answer.reason;
-                decision.determined_by = answer.determined_by;
-                decision.remedy = answer.remedy;
-            }
-            Err(denial) => {
-                decision.code = denial.code;
-                decision.reason = denial.reason;
-                decision.determined_by = denial.determined_by;
-                decision.problems = denial.problems;
-                decision.remedy = Some(denial.remedy);
-                decision.retry_after_seconds = denial.retry_after_seconds;
-            }
         }
-        decision
     }
 }

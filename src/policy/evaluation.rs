@@ -161,6 +161,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         self.stage(Stage("14", "evidence"), |this| this.evidence(grant, ask))
     }
 
+    #[inline]
     fn stage<R>(
         &mut self,
         stage: Stage,

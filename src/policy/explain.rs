@@ -147,7 +147,7 @@ impl Engine {
     pub fn explain(&self, request: &Arc<ActionRequest>) -> Explanation {
         let mut evaluation = Evaluation::new(self, request, Recorder::default());
         let outcome = evaluation.run();
-        let decision = self.decision(request, outcome, evaluation.used());
+        let decision = self.decision(request, outcome, &evaluation);
         let (rules, near_misses) = evaluation.rule_traces(&decision);
         Explanation {
             action_id: request.action_id,

@@ -54,6 +54,7 @@ impl PlainSchema {
     }
 
     /// Tells every problem of the value.
+    #[inline]
     pub(super) fn check(&self, name: &str, value: &Value, report: Report<'_>) {
         if let Some(kind) = self.kind
             && !is_of(kind, value)

@@ -4,13 +4,14 @@
     reason = "a denial travels as the error of every stage, where it has to be small"
 )]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::QuotaVerdict;
 
 use super::code::Code;
-use super::decision::{Effect, Remedy, RemedyKind};
+use super::decision::{Effect, Remedy, RemedyKind, Text};
 use super::evaluation::{Answer, Ask, Denial, Evaluation, Trace};
 use super::plan::CompiledRule;
 use super::rule::Condition;
@@ -30,15 +31,15 @@ pub(super) fn rule_deny<T: Trace>(
         evaluation.request.principal.trust,
     );
     let needs = source.condition.trust.needs;
-    let reason = match (
+    let reason: Text = match (
         &source.message,
         needs.filter(|_| trust_alone(&source.condition)),
     ) {
-        (Some(message), _) => message.to_string(),
+        (Some(message), _) => Text::Shared(Arc::clone(message)),
         (None, Some(need)) => {
-            format!("Tool '{tool}' requires trust level '{need}', agent has '{trust}'")
+            format!("Tool '{tool}' requires trust level '{need}', agent has '{trust}'").into()
         }
-        (None, None) => format!("Access denied by policy '{}'", policy.id),
+        (None, None) => format!("Access denied by policy '{}'", policy.id).into(),
     };
     let names = || {
         let names: BTreeSet<&str> = source
@@ -78,11 +79,9 @@ pub(super) fn rule_deny<T: Trace>(
             format!("only a change of policy '{}'", policy.id),
         )
     };
-    let denial = denial(Code::RuleDeny, reason, kind, text);
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&rule.determinant)),
-        ..*denial
-    })
+    let mut denial = denial(Code::RuleDeny, reason, kind, text);
+    denial.determined_by = Some(Arc::clone(&rule.determinant));
+    denial
 }
 
 /// Whether trust is all that the condition looks at, beside the tool's name.
@@ -106,10 +105,8 @@ pub(super) fn require_violated<T: Trace>(
             .text
             .push_str("; or an operator's override for constraint_violated lifts it");
     }
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&rule.determinant)),
-        ..*denial
-    })
+    denial.determined_by = Some(Arc::clone(&rule.determinant));
+    denial
 }
 
 pub(super) fn constraint_violated(problems: Vec<String>) -> Box<Denial> {
@@ -126,44 +123,41 @@ fn with_problems(code: Code, problems: Vec<String>) -> Box<Denial> {
     } else {
         "mend the arguments"
     };
-    let denial = denial(code, problems.join("; "), RemedyKind::Arguments, remedy);
-    Box::new(Denial {
-        problems,
-        ..*denial
-    })
+    let mut denial = denial(code, problems.join("; "), RemedyKind::Arguments, remedy);
+    denial.problems = problems;
+    denial
 }
 
 pub(super) fn rate_limited(quota: &QuotaVerdict) -> Box<Denial> {
     let (name, seconds) = (&quota.name, quota.retry_after_seconds);
     let reason = format!("Quota exceeded: {name}");
-    let denial = denial(
+    let mut denial = denial(
         Code::RateLimited,
         reason,
         RemedyKind::Wait,
         format!("try again in {seconds} s"),
     );
-    Box::new(Denial {
-        retry_after_seconds: Some(seconds),
-        ..*denial
-    })
+    denial.retry_after_seconds = Some(seconds);
+    denial
 }
 
 pub(super) fn approval_denied(ask: &Ask<'_>) -> Box<Denial> {
     let remedy = "a person said no; ask for something else";
-    let denial = denial(
+    let mut denial = denial(
         Code::ApprovalDenied,
         "Operation not approved",
         RemedyKind::None,
         remedy,
     );
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(ask.determinant)),
-        ..*denial
-    })
+    denial.determined_by = Some(Arc::clone(ask.determinant));
+    denial
 }
 
 pub(super) fn approval_required(ask: Ask<'_>) -> Answer {
-    let who = ask.terms.approvers.join(" or ");
+    let who = match ask.terms.approvers.as_slice() {
+        [only] => Cow::Borrowed(only),
+        all => Cow::Owned(all.join(" or ")),
+    };
     let text = match ask.terms.quorum {
         0 | 1 => format!("an approval by {who}"),
         quorum => format!("approvals by {quorum} of {who}"),
@@ -184,6 +178,6 @@ pub(super) fn default_deny<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Deni
     by_mode(
         evaluation,
         Code::DefaultDeny,
-        "No policy allows this action".to_owned(),
+        "No policy allows this action".into(),
     )
 }

@@ -83,6 +83,7 @@ impl Schema {
     }
 
     /// Tells every problem of the arguments.
+    #[inline]
     pub(super) fn check(&self, arguments: &Arguments, report: Report<'_>) {
         match self {
             Self::Object(object) => object.check(arguments, report),
@@ -111,40 +112,42 @@ impl Schema {
 
 impl ObjectSchema {
     fn check(&self, arguments: &Arguments, report: Report<'_>) {
+        let mut known = 0;
         for property in &self.properties {
             let name = property.name.as_str();
-            match (arguments.get(name), &property.check) {
-                (Some(value), PropertyCheck::Plain(plain)) => plain.check(name, value, report),
-                (Some(value), PropertyCheck::Library(validator)) => {
+            let Some(value) = arguments.get(name) else {
+                if property.required {
+                    report(format_args!("{name}: is required"));
+                }
+                continue;
+            };
+            known += usize::from(property.declared);
+            match &property.check {
+                PropertyCheck::Plain(plain) => plain.check(name, value, report),
+                PropertyCheck::Library(validator) => {
                     if !validator.is_valid(value) {
                         for error in validator.iter_errors(value) {
                             describe(name, &error, report);
                         }
                     }
                 }
-                (None, _) if property.required => report(format_args!("{name}: is required")),
-                (None, _) => {}
             }
         }
-        if !self.closed {
-            return;
+        if self.closed && known < arguments.0.len() {
+            self.check_unknown(arguments, report);
         }
+    }
+
+    #[cold]
+    fn check_unknown(&self, arguments: &Arguments, report: Report<'_>) {
         let declared = |name: &&str| {
-            self.properties
-                .iter()
-                .any(|p| p.declared && p.name == **name)
+            let mut all = self.properties.iter();
+            all.any(|property| property.declared && property.name == **name)
         };
-        for name in arguments
-            .0
-            .keys()
-            .map(String::as_str)
-            .filter(|name| !declared(name))
-        {
-            report(format_args!(
-                "{}: no such parameter; {}",
-                Name(name),
-                Known(&self.properties)
-            ));
+        let names = arguments.0.keys().map(String::as_str);
+        for name in names.filter(|name| !declared(name)) {
+            let known = Known(&self.properties);
+            report(format_args!("{}: no such parameter; {known}", Name(name)));
         }
     }
 }

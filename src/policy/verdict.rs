@@ -16,13 +16,13 @@ use super::sections::{CompiledResource, Hours};
 /// A denial without a rule and without problems.
 pub(super) fn denial(
     code: Code,
-    reason: impl Into<String>,
+    reason: impl Into<Text>,
     kind: RemedyKind,
     remedy: impl Into<String>,
 ) -> Box<Denial> {
     Box::new(Denial {
         code,
-        reason: Text::Owned(reason.into()),
+        reason: reason.into(),
         determined_by: None,
         problems: Vec::new(),
         remedy: Remedy {
@@ -181,20 +181,20 @@ pub(super) fn mode_blocked<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Deni
         }
         None => format!("Tool '{tool}' is blocked in {mode} mode"),
     };
-    by_mode(evaluation, Code::ModeBlocked, reason)
+    by_mode(evaluation, Code::ModeBlocked, reason.into())
 }
 
 pub(super) fn mode_not_listed<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {
     let (tool, mode) = (evaluation.name_of_tool(), &evaluation.request.context.mode);
     let reason = format!("Tool '{tool}' is not in the allowed list for {mode} mode");
-    by_mode(evaluation, Code::ModeNotListed, reason)
+    by_mode(evaluation, Code::ModeNotListed, reason.into())
 }
 
 /// A denial that another mode would not make, when there is one.
 pub(super) fn by_mode<T: Trace>(
     evaluation: &Evaluation<'_, T>,
     code: Code,
-    reason: String,
+    reason: Text,
 ) -> Box<Denial> {
     let modes = evaluation.modes_that_grant();
     if modes.is_empty() {
@@ -280,11 +280,9 @@ pub(super) fn outside_hours<T: Trace>(
     } else {
         RemedyKind::Time
     };
-    let denial = denial(Code::OutsideHours, reason, kind, remedy);
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&window.determinant)),
-        ..*denial
-    })
+    let mut denial = denial(Code::OutsideHours, reason, kind, remedy);
+    denial.determined_by = Some(Arc::clone(&window.determinant));
+    denial
 }
 
 pub(super) fn resource_denied<T: Trace>(
@@ -301,11 +299,9 @@ pub(super) fn resource_denied<T: Trace>(
         None => format!("Tool '{tool}' does not say on which resource it would do '{operation}'"),
     };
     let remedy = "another operation or resource, or an operator's override for resource_denied";
-    let denial = denial(Code::ResourceDenied, reason, RemedyKind::Arguments, remedy);
-    Box::new(Denial {
-        determined_by: Some(Arc::clone(&policy.determinant)),
-        ..*denial
-    })
+    let mut denial = denial(Code::ResourceDenied, reason, RemedyKind::Arguments, remedy);
+    denial.determined_by = Some(Arc::clone(&policy.determinant));
+    denial
 }
 
 impl<T: Trace> Evaluation<'_, T> {

@@ -82,7 +82,7 @@ pub struct Problem {
     /// This one, in words; on the execution API a list where its clients expect one.
     pub detail: Value,
     /// The stable code.
-    pub code: String,
+    pub code: &'static str,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -103,7 +103,7 @@ impl Problem {
             title: code.title().to_owned(),
             status: code.status(),
             detail: detail.into(),
-            code: code.as_str().to_owned(),
+            code: code.as_str(),
             hint: None,
             action_id: None,
             request_id: None,

@@ -77,8 +77,8 @@ class Gateway:
 
     def stop(self):
         self.process.terminate()
-        if self.process.wait(PATIENCE_SECONDS) != 0:
-            raise SystemExit("the gateway did not stop cleanly")
+        if (code := self.process.wait(PATIENCE_SECONDS)) != 0:
+            raise SystemExit(f"the gateway did not stop in order: {code}")
 
 
 def started(binary, data_dir):

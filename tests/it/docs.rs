@@ -18,7 +18,8 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
             let text = fs::read_to_string(&path).unwrap();
             let names = text
                 .lines()
-                .filter_map(|line| line.trim_start().strip_prefix("fn "));
+                .map(|line| line.trim_start().trim_start_matches("async "))
+                .filter_map(|line| line.strip_prefix("fn "));
             found.extend(names.filter_map(|rest| rest.split(['(', '<']).next().map(str::to_owned)));
         }
     }

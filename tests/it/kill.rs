@@ -393,3 +393,16 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed_under_load() {
         "too little was under way to say anything: {tally:?}"
     );
 }
+
+#[test]
+fn a_gateway_told_to_stop_the_moment_it_runs_stops_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..10 {
+        let mut gateway = Gateway::start(dir.path());
+        let pid = gateway.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        let status = gateway.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{status}");
+    }
+}

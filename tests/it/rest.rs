@@ -535,3 +535,31 @@ async fn incidents_are_simulated_and_history_tells_what_ran() {
         Some(3)
     );
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_counted_on_the_trail_and_not_written_one_by_one() {
+    let house = House::new().await;
+    for _ in 0..5 {
+        assert_eq!(
+            house
+                .send("POST", "/tools/execute", Some(b"{".to_vec()))
+                .await
+                .status,
+            400
+        );
+    }
+    let refused = house.get("/api/v1/audit?kind=refused").await.body;
+    assert_eq!(refused["total"], json!(1), "{refused}");
+    assert!(
+        refused["entries"][0]
+            .to_string()
+            .contains("unreadable_body"),
+        "{refused}"
+    );
+    for _ in 0..5 {
+        assert_eq!(house.get("/policy/status").await.status, 200);
+    }
+    let access = house.get("/api/v1/audit?kind=access").await.body;
+    let of_status = access.to_string().matches("get_policy_status").count();
+    assert_eq!(of_status, 1, "{access}");
+}

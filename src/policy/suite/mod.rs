@@ -1,6 +1,7 @@
 //! Test suites of policies (`*.test.yaml`): requests, and the answers they must get.
 
 mod read; // the file as written
+mod shapes; // the keys of a suite
 mod run; // every case against an engine
 
 use crate::domain::{

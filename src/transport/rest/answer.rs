@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use crate::pipeline::{Answer, Body, Code, Decision, Effect, Unanswered};
+use crate::pipeline::{Answer, Body, Code, Decision, Effect, Explanation, Unanswered};
 use crate::tools::Fault;
 use crate::wire::{FieldProblem, Problem, ProblemCode};
 
@@ -94,7 +94,7 @@ fn refusal(decision: &Decision, style: Style) -> Problem {
         };
     }
     let mut problem = Problem::new(ProblemCode::Forbidden, decision.reason()).action(action_id);
-    decision.code().as_str().clone_into(&mut problem.code);
+    problem.code = decision.code().as_str();
     problem.hint = decision.remedy().map(|remedy| remedy.text.clone());
     problem
 }
@@ -218,6 +218,9 @@ pub(super) fn executed(answer: Answer) -> Value {
 /// What every execution answer carries.
 fn common(decision: &Decision) -> serde_json::Map<String, Value> {
     let determined = decision.determined_by();
+    let principal = &decision.request().principal;
+    // A caller that nobody vouched for learns the policy that stopped it, not the rule to work around.
+    let open = Explanation::is_open_to(principal.roles, principal.trust);
     let mut members = json!({
         "success": false,
         "result": null,
@@ -228,7 +231,7 @@ fn common(decision: &Decision) -> serde_json::Map<String, Value> {
         "require_approval": decision.effect() == Effect::RequireApproval,
         "code": decision.code(),
         "policy": determined.map(|rule| rule.policy.as_str()),
-        "rule": decision.decided_by(),
+        "rule": decision.decided_by().filter(|_| open),
         "mode": decision.mode(),
         "policy_version": decision.policy_version(),
     });

@@ -160,8 +160,14 @@ pub(super) fn unexpected_query(parameters: &Map<String, Value>, execution_api: b
     .hint(hint)
 }
 
-/// Where the call comes from, for the record.
+/// Where the call comes from, for the record: found out once, by the guard around every route.
 pub(super) fn caller(rest: &Rest, request: &Request) -> Caller {
+    let found = request.extensions().get::<Caller>().cloned();
+    found.unwrap_or_else(|| find_caller(rest, request))
+}
+
+/// Where a request comes from.
+pub(super) fn find_caller(rest: &Rest, request: &Request) -> Caller {
     let header = |name: &str| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.chars().take(KEPT).collect::<String>())

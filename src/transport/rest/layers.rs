@@ -10,7 +10,7 @@ use axum::response::Response;
 use crate::pipeline::Door;
 use crate::wire::{Problem, ProblemCode};
 
-use super::{Rest, answer};
+use super::{Rest, answer, extract};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -69,11 +69,17 @@ impl Hosts {
 pub(super) async fn guard(State(rest): State<Rest>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let caller = extract::find_caller(&rest, &request);
+    request.extensions_mut().insert(caller.clone());
     let mut response = match check(&rest, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => answer::problem(&problem),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        // What was decided has its record; what could not even be read is counted.
+        if problem.action_id.is_none() && matches!(problem.status, 400 | 403 | 413 | 415 | 422) {
+            rest.pipeline.note_refused(&caller, problem.code);
+        }
         response = answer::problem(&Problem {
             request_id: Some(id.clone()),
             ..problem
