@@ -485,9 +485,7 @@ fn every_request() -> Suite {
     let mut cases = String::new();
     for trust in ["low", "medium", "high", "admin"] {
         for agent in ["a", "b"] {
-            text.push_str(&format!(
-                "  {agent}-{trust}: {{ trust: {trust}, roles: [admin, agent] }}\n"
-            ));
+            text += &format!("  {agent}-{trust}: {{ trust: {trust}, roles: [admin, agent] }}\n");
             for tool in [
                 "list_services",
                 "list_x",
@@ -502,7 +500,12 @@ fn every_request() -> Suite {
                     ("data_read", "NORMAL"),
                 ] {
                     for arguments in ["", "n: 1", "n: 2", "n: \"1\"", "n: -1"] {
-                        cases.push_str(&format!("  - {{ name: x, request: {{ agent: {agent}-{trust}, tool: {tool}, action: {action}, mode: {mode}, arguments: {{ {arguments} }} }}, expect: allow }}\n"));
+                        let request = format!(
+                            "agent: {agent}-{trust}, tool: {tool}, action: {action}, mode: {mode}"
+                        );
+                        cases += &format!(
+                            "  - {{ name: x, request: {{ {request}, arguments: {{ {arguments} }} }}, expect: allow }}\n"
+                        );
                     }
                 }
             }
