@@ -57,11 +57,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             let earlier = ordered.get(rank).copied()?;
             let beaten = covers_rest(earlier, (policy, rule))
                 && fits_all(earlier.1, &words)
-                && covers_names(
-                    lint,
-                    earlier.1.condition.tools.as_ref(),
-                    rule.condition.tools.as_ref(),
-                );
+                && covers_names(lint, earlier.1, rule);
             beaten.then_some(earlier)
         };
         let Some((by_policy, by)) = before.iter().take(MOST_COMPARED).find_map(beats) else {
@@ -171,10 +167,15 @@ fn covers_patterns(a: Option<&[Pattern]>, b: Option<&[Pattern]>) -> bool {
     })
 }
 
-/// Whether the first list holds for every name that the second brings.
+/// Whether the first rule's list holds for every name that the second one's brings.
 ///
-/// The gateway's own tools are touched by entries that name them in full alone, so a wildcard covers none of those.
-fn covers_names(lint: &Lint<'_>, a: Option<&NamePatterns>, b: Option<&NamePatterns>) -> bool {
+/// The gateway's own tools are touched by entries that name them in full alone, and never by an allow: a wildcard
+/// or an allow covers no rule about those.
+fn covers_names(lint: &Lint<'_>, first: &Rule, rule: &Rule) -> bool {
+    let (a, b) = (
+        first.condition.tools.as_ref(),
+        rule.condition.tools.as_ref(),
+    );
     let Some(b) = b else {
         return a.is_none_or(|a| {
             a.exclude.is_empty() && a.include.iter().any(|entry| entry.pattern.is_any())
@@ -182,7 +183,8 @@ fn covers_names(lint: &Lint<'_>, a: Option<&NamePatterns>, b: Option<&NamePatter
     };
     b.include.iter().all(|inner| {
         if names_gateway_tool(lint, inner) {
-            return a.is_some_and(|a| a.names_exactly(inner.pattern.as_str()));
+            return first.action != RuleAction::Allow
+                && a.is_some_and(|a| a.names_exactly(inner.pattern.as_str()));
         }
         let Some(a) = a else { return true };
         let covered = a
