@@ -175,3 +175,7 @@ pub enum Format {
     /// http or https, absolute.
     Url,
 }
+
+#[cfg(test)]
+#[path = "tests/parameter.rs"]
+mod tests;

@@ -1,12 +1,16 @@
 //! Policy files: what is read, what is refused, and how that is told.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use policyguard::cloud;
 use policyguard::domain::{ActionRequest, Owner, Timestamp, ToolFacts};
-use policyguard::policy::{self, Engine, Finding, Loaded, Source, Suite, SuiteReport};
+use policyguard::policy::{self, Engine, Finding, FindingCode, Loaded, Source, Suite, SuiteReport};
 use policyguard::policy_admin;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 fn load(text: &str) -> Result<Loaded, Vec<Finding>> {
     policy::load(&[Source::new("policy.yaml", text)])
@@ -429,4 +433,116 @@ fn a_suite_with_a_typo_is_refused() {
         "{told:?}"
     );
     assert!(told.contains(&"the suite has no `now`"), "{told:?}");
+}
+
+/// Rules over few names, levels, modes and values, so that every request about them can be tried.
+fn small_policies() -> impl Strategy<Value = String> {
+    let tools = select(vec![
+        "list_services",
+        "\"list_*\"",
+        "\"*_services\"",
+        "\"*\"",
+        "set_mode",
+        "read_logs",
+        "\"{list,read}_*\"",
+        "[\"*\", \"!read_*\"]",
+        "[\"read_*\", set_mode]",
+    ]);
+    let trust = select(vec![
+        "",
+        "trust_level_below: high, ",
+        "trust_level_at_least: medium, ",
+        "trust_level: low, ",
+    ]);
+    let rest = select(vec![
+        "",
+        "modes: [NORMAL], ",
+        "agents: [\"a*\"], ",
+        "arguments: { n: 1 }, ",
+        "arguments: { n: { gt: 0 } }, ",
+        "action_type: tool_call, ",
+        "action_type: \"data_*\", ",
+    ]);
+    let action = select(vec!["allow", "deny", "require_approval"]);
+    let rule = (tools, trust, rest, action).prop_map(|(tools, trust, rest, action)| {
+        format!("{{ condition: {{ {trust}{rest}tool_pattern: {tools} }}, action: {action} }}")
+    });
+    let policy = (select(vec![1, 2]), vec(rule, 1..4));
+    vec(policy, 1..4).prop_map(|policies| {
+        let policy = |(index, (priority, rules)): (usize, (i32, Vec<String>))| {
+            format!(
+                "  - {{ id: p{index}, priority: {priority}, rules: [{}] }}\n",
+                rules.join(", ")
+            )
+        };
+        let policies: String = policies.into_iter().enumerate().map(policy).collect();
+        format!("policies:\n{policies}")
+    })
+}
+
+/// A suite that asks every question that [`small_policies`] could tell apart.
+fn every_request() -> Suite {
+    let mut text = "now: 2026-06-01T12:00:00Z\nagents:\n".to_owned();
+    let mut cases = String::new();
+    for trust in ["low", "medium", "high", "admin"] {
+        for agent in ["a", "b"] {
+            writeln!(
+                text,
+                "  {agent}-{trust}: {{ trust: {trust}, roles: [admin, agent] }}"
+            )
+            .unwrap();
+            for tool in [
+                "list_services",
+                "list_x",
+                "x_services",
+                "read_logs",
+                "set_mode",
+                "other",
+            ] {
+                for (action, mode) in [
+                    ("tool_call", "NORMAL"),
+                    ("tool_call", "EMERGENCY"),
+                    ("data_read", "NORMAL"),
+                ] {
+                    for arguments in ["", "n: 1", "n: 2", "n: \"1\"", "n: -1"] {
+                        let request = format!(
+                            "agent: {agent}-{trust}, tool: {tool}, action: {action}, mode: {mode}"
+                        );
+                        writeln!(cases, "  - {{ name: x, request: {{ {request}, arguments: {{ {arguments} }} }}, expect: allow }}").unwrap();
+                    }
+                }
+            }
+        }
+    }
+    text.push_str("cases:\n");
+    Suite::read(&Source::new("every.test.yaml", text + &cases)).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// `PG011` against brute force: what is said never to decide decides no request there is.
+    #[test]
+    fn a_rule_that_is_said_never_to_decide_never_does(text in small_policies()) {
+        thread_local!(static SUITE: Suite = every_request());
+        let bundle = load(&text).unwrap().bundle;
+        let findings = policy::validate(&bundle, &tools(), now());
+        prop_assume!(!findings.iter().any(Finding::is_error)); // refused, and so never asked
+        let shadowed: Vec<(String, usize)> = findings.iter()
+            .filter(|finding| finding.code == FindingCode::Shadowed)
+            .map(|finding| (finding.message.split('`').nth(1).unwrap().to_owned(), finding.rule.unwrap()))
+            .collect();
+        if !shadowed.is_empty() {
+            let engine = Engine::compile(Arc::new(bundle), &tools(), 1);
+            let decided = std::cell::RefCell::new(Vec::new());
+            SUITE.with(|suite| suite.run(&engine.bundle().default_mode, |request| {
+                let decision = engine.decide(&Arc::new(request));
+                decided.borrow_mut().extend(decision.determined_by().map(|it| (it.policy.to_string(), it.rule)));
+                decision
+            }));
+            for rule in shadowed {
+                prop_assert!(!decided.borrow().contains(&rule), "{rule:?} decides in\n{text}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Where lint collects what it finds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::domain::{Timestamp, ToolFacts};
 use crate::policy::bundle::{Bundle, NamePattern, Place};
@@ -18,6 +18,12 @@ pub(super) struct Lint<'b> {
     pub(super) bundle: &'b Bundle,
     pub(super) tools: &'b [ToolFacts],
     pub(super) now: Timestamp,
+    /// The tools' names in lower case.
+    pub(super) names: BTreeSet<String>,
+    /// What names start with, up to the first `_`.
+    pub(super) starts: BTreeSet<String>,
+    /// What names end in, from the last `_`.
+    pub(super) ends: BTreeSet<String>,
     findings: Vec<Finding>,
     /// Entries of groups that were told already, wherever the group is used.
     pub(super) told: HashSet<(String, String)>,
@@ -55,12 +61,23 @@ impl<'a> Subject<'a> {
 
 impl<'b> Lint<'b> {
     pub(super) fn new(bundle: &'b Bundle, tools: &'b [ToolFacts], now: Timestamp) -> Self {
+        let names: BTreeSet<String> = tools
+            .iter()
+            .map(|tool| tool.name.to_ascii_lowercase())
+            .collect();
+        let parts = |part: fn(&str) -> Option<&str>| {
+            let found = names.iter().filter_map(|name| part(name));
+            found.map(str::to_owned).collect()
+        };
         Self {
             bundle,
             tools,
             now,
             findings: Vec::new(),
             told: HashSet::new(),
+            starts: parts(|name| name.get(..=name.find('_')?)),
+            ends: parts(|name| name.get(name.rfind('_')?..)),
+            names,
         }
     }
 

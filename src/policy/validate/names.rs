@@ -3,6 +3,8 @@
 //! A name without wildcard that nobody has is a typo, wherever it stands. A list with wildcards may well speak of
 //! tools to come where it denies; where it allows, it is told when nothing in it matches.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{Pattern, ToolClass};
 use crate::policy::bundle::{NamePattern, NamePatterns};
 use crate::policy::error::FindingCode;
@@ -92,7 +94,7 @@ fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, 
     if lint.is_full() {
         return;
     }
-    let matches = |pattern: &Pattern| lint.tools.iter().any(|tool| pattern.matches(&tool.name));
+    let matches = |pattern: &Pattern| matches_one(lint, pattern);
     let idle =
         purpose == Purpose::Grants && !tools.include.iter().any(|entry| matches(&entry.pattern));
     let strays: Vec<(&NamePattern, Option<String>)> = tools
@@ -129,6 +131,18 @@ fn check_list(lint: &mut Lint<'_>, subject: &Subject<'_>, tools: &NamePatterns, 
     }
 }
 
+/// Whether some tool's name fits. Most patterns are names or starts of names, which a sorted set answers.
+fn matches_one(lint: &Lint<'_>, pattern: &Pattern) -> bool {
+    if let Some(name) = pattern.exact() {
+        return lint.names.contains(name);
+    }
+    if let Some(start) = pattern.prefix() {
+        let next = lint.names.range(start.to_owned()..).next();
+        return next.is_some_and(|name| name.starts_with(start));
+    }
+    lint.names.iter().any(|name| pattern.matches(name))
+}
+
 /// The pattern that was probably meant: a tool's name, or the start or end that tools' names have.
 ///
 /// Short words have too many neighbours, and a word that stands in the same list is meant as well as its neighbour.
@@ -138,12 +152,10 @@ fn suggestion(lint: &Lint<'_>, tools: &NamePatterns, pattern: &Pattern) -> Optio
         return nearest(name, names()).map(str::to_owned);
     }
     let near = if let Some(start) = pattern.prefix() {
-        let starts = names().filter_map(|name| name.get(..=name.find('_')?));
-        format!("{}*", near_word(start, starts)?)
+        format!("{}*", near_word(start, &lint.starts)?)
     } else {
         let end = pattern.suffix()?;
-        let ends = names().filter_map(|name| name.get(name.rfind('_')?..));
-        format!("*{}", near_word(end, ends)?)
+        format!("*{}", near_word(end, &lint.ends)?)
     };
     let stands_too = tools
         .include
@@ -153,9 +165,12 @@ fn suggestion(lint: &Lint<'_>, tools: &NamePatterns, pattern: &Pattern) -> Optio
 }
 
 /// The nearest word with the same first letter: `restrt_` is a slip for `restart_`, `start_` is a word of its own.
-fn near_word<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+fn near_word<'w>(word: &str, words: &'w BTreeSet<String>) -> Option<&'w str> {
     let first = |text: &str| text.trim_start_matches('_').chars().next();
-    let alike = words.filter(|other| first(other) == first(word));
+    let alike = words
+        .iter()
+        .map(String::as_str)
+        .filter(|other| first(other) == first(word));
     (word.len() >= SHORTEST_GUESSED)
         .then(|| nearest(word, alike))
         .flatten()

@@ -51,12 +51,14 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     });
     let index = NameIndex::build(heads);
     for (place, &(policy, rule)) in ordered.iter().enumerate() {
-        let before = candidates(&index, rule, place);
+        let words = witnesses(rule);
+        let before = candidates(&index, &words, place);
         let beats = |&rank: &usize| {
-            ordered
-                .get(rank)
-                .copied()
-                .filter(|earlier| covers_rule(lint, *earlier, (policy, rule)))
+            let earlier = ordered.get(rank).copied()?;
+            let beaten = covers_rest(earlier, (policy, rule))
+                && fits_all(earlier.1, &words)
+                && covers_names(lint, earlier.1, rule);
+            beaten.then_some(earlier)
         };
         let Some((by_policy, by)) = before.iter().take(MOST_COMPARED).find_map(beats) else {
             continue;
@@ -79,46 +81,51 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
 }
 
-/// The earlier rules that match a witness of every pattern of the rule, first ones first.
-fn candidates(index: &NameIndex, rule: &Rule, place: usize) -> Vec<usize> {
-    let words: Vec<String> = match &rule.condition.tools {
-        Some(tools) => tools
-            .include
-            .iter()
-            .map(|entry| witness(&entry.pattern))
-            .collect(),
-        None => everything()
-            .iter()
-            .map(|entry| witness(&entry.pattern))
-            .collect(),
-    };
-    let mut left: Option<BTreeSet<usize>> = None;
+/// A word for each pattern of the rule that fits it and hardly any pattern that does not cover it.
+fn witnesses(rule: &Rule) -> Vec<String> {
+    let tools = rule.condition.tools.as_ref();
+    let entries = tools.map_or_else(
+        || everything().into_iter().collect(),
+        |tools| tools.include.clone(),
+    );
+    entries
+        .iter()
+        .map(|entry| witness(&entry.pattern))
+        .collect()
+}
+
+/// Whether the rule's patterns fit every word: cheap, and false for nearly every rule that covers none of them.
+fn fits_all(rule: &Rule, words: &[String]) -> bool {
+    let tools = rule.condition.tools.as_ref();
+    tools.is_none_or(|tools| words.iter().all(|word| tools.matches(word)))
+}
+
+/// The earlier rules that the index gives for every word, first ones first.
+fn candidates(index: &NameIndex, words: &[String], place: usize) -> Vec<usize> {
+    let mut left: Option<Vec<usize>> = None;
     for word in words {
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         index.visit(word.as_bytes(), |heads| {
             let ranks = heads
                 .iter()
                 .filter_map(|head| usize::try_from(head.rank).ok());
-            found.extend(
-                ranks
-                    .take_while(|&rank| rank < place)
-                    .filter(|rank| left.as_ref().is_none_or(|left| left.contains(rank))),
-            );
+            found.extend(ranks.take_while(|&rank| rank < place));
         });
+        found.sort_unstable();
+        found.dedup();
+        if let Some(left) = &left {
+            found.retain(|rank| left.binary_search(rank).is_ok());
+        }
         if found.is_empty() {
-            return Vec::new();
+            return found;
         }
         left = Some(found);
     }
-    left.unwrap_or_default().into_iter().collect()
+    left.unwrap_or_default()
 }
 
-/// Whether the earlier rule fires and decides wherever the later one could.
-fn covers_rule(
-    lint: &Lint<'_>,
-    (first_policy, first): (&Policy, &Rule),
-    (policy, rule): (&Policy, &Rule),
-) -> bool {
+/// Whether the earlier rule fires and decides wherever the later one could, names apart.
+fn covers_rest((first_policy, first): (&Policy, &Rule), (policy, rule): (&Policy, &Rule)) -> bool {
     let (a, b) = (&first.condition, &rule.condition);
     let in_time = first_policy
         .effective_from
@@ -132,7 +139,6 @@ fn covers_rule(
         && covers_patterns(a.action_types.as_deref(), b.action_types.as_deref())
         && covers_patterns(a.agents.as_deref(), b.agents.as_deref())
         && covers_arguments(first, rule)
-        && covers_names(lint, a.tools.as_ref(), b.tools.as_ref())
 }
 
 /// Whether the first one's tests hold wherever the other rule fires.
@@ -161,10 +167,15 @@ fn covers_patterns(a: Option<&[Pattern]>, b: Option<&[Pattern]>) -> bool {
     })
 }
 
-/// Whether the first list holds for every name that the second brings.
+/// Whether the first rule's list holds for every name that the second one's brings.
 ///
-/// The gateway's own tools are touched by entries that name them in full alone, so a wildcard covers none of those.
-fn covers_names(lint: &Lint<'_>, a: Option<&NamePatterns>, b: Option<&NamePatterns>) -> bool {
+/// The gateway's own tools are touched by entries that name them in full alone, and never by an allow: a wildcard
+/// or an allow covers no rule about those.
+fn covers_names(lint: &Lint<'_>, first: &Rule, rule: &Rule) -> bool {
+    let (a, b) = (
+        first.condition.tools.as_ref(),
+        rule.condition.tools.as_ref(),
+    );
     let Some(b) = b else {
         return a.is_none_or(|a| {
             a.exclude.is_empty() && a.include.iter().any(|entry| entry.pattern.is_any())
@@ -172,7 +183,8 @@ fn covers_names(lint: &Lint<'_>, a: Option<&NamePatterns>, b: Option<&NamePatter
     };
     b.include.iter().all(|inner| {
         if names_gateway_tool(lint, inner) {
-            return a.is_some_and(|a| a.names_exactly(inner.pattern.as_str()));
+            return first.action != RuleAction::Allow
+                && a.is_some_and(|a| a.names_exactly(inner.pattern.as_str()));
         }
         let Some(a) = a else { return true };
         let covered = a
