@@ -9,13 +9,14 @@ use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Pur
 use super::bundle::{Bundle, ToolConstraints};
 use super::compile::{ROOM, compile};
 use super::decision::{Decision, Effect};
-use super::evaluation::{Answer, Denial, Evaluation, Outcome, Silent, Trace};
+use super::evaluation::{Answer, Denial, Evaluation, Outcome};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
 use super::planner::defaults;
 use super::protected::Protected;
 use super::rule::{Policy, Rule};
 use super::sections::{CompiledResource, Hours};
+use super::trace::{Silent, Trace};
 
 /// Decides calls by one version of the policy and one state of the catalogue.
 ///

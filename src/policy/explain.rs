@@ -9,7 +9,8 @@ use crate::domain::{ActionId, ActionRequest, ModeName, PolicyId, Role, Roles, Tr
 use super::code::Code;
 use super::decision::{Effect, Remedy, Text};
 use super::engine::{Engine, ShadowPolicy};
-use super::evaluation::{Evaluation, Silent, Stage, Trace};
+use super::evaluation::Evaluation;
+use super::trace::{Silent, Stage, Trace};
 
 /// A decision with everything that led to it.
 #[derive(Debug, Clone, Serialize)]

@@ -6,8 +6,9 @@ use crate::domain::{
 };
 
 use super::code::Code;
-use super::evaluation::{Evaluation, Passed, Trace};
+use super::evaluation::{Evaluation, Passed};
 use super::plan::CompiledMode;
+use super::trace::Trace;
 use super::verdict;
 
 impl<T: Trace> Evaluation<'_, T> {

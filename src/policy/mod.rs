@@ -26,6 +26,7 @@ mod planner; // the plan of each catalogued tool
 mod ruling; // the words of rules, arguments and approvals
 mod search; // the stage of the rules
 mod surroundings; // the stages of services, hours, resources and arguments
+mod trace; // who listens meanwhile
 mod verdict; // the words of denials before the rules
 
 mod condition; // when a rule fires, three-valued

@@ -7,11 +7,12 @@ use crate::domain::Role;
 
 use super::condition::Truth;
 use super::decision::{Decision, Effect};
-use super::evaluation::{Evaluation, Trace};
+use super::evaluation::Evaluation;
 use super::explain::{Applies, Fact, RuleName, RuleTrace};
 use super::index::Head;
 use super::plan::CompiledRule;
 use super::rule::{RuleAction, TrustSet};
+use super::trace::Trace;
 
 impl<T: Trace> Evaluation<'_, T> {
     /// The facts that were there to be read.

@@ -12,9 +12,10 @@ use crate::domain::QuotaVerdict;
 
 use super::code::Code;
 use super::decision::{Effect, Remedy, RemedyKind, Text};
-use super::evaluation::{Answer, Ask, Denial, Evaluation, Trace};
+use super::evaluation::{Answer, Ask, Denial, Evaluation};
 use super::plan::CompiledRule;
 use super::rule::Condition;
+use super::trace::Trace;
 use super::verdict::{by_mode, by_override, denial};
 
 /// So many problems of the arguments are told one by one.

@@ -3,11 +3,12 @@
 use super::code::Code;
 use super::condition::Truth;
 use super::constraint::check_parameter;
-use super::evaluation::{Denial, Evaluation, Trace};
+use super::evaluation::{Denial, Evaluation};
 use super::index::Head;
 use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
 use super::ruling;
+use super::trace::Trace;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;

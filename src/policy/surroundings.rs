@@ -4,11 +4,12 @@ use crate::domain::{ActionType, Health};
 
 use super::code::Code;
 use super::constraint::check_parameter;
-use super::evaluation::{Ask, Evaluation, Passed, Trace};
+use super::evaluation::{Ask, Evaluation, Passed};
 
 use super::bundle::{Additional, ResourceName, ToolConstraints};
 use super::ruling;
 use super::sections::{CompiledResource, Hours};
+use super::trace::Trace;
 use super::verdict;
 use super::words::Name;
 

@@ -10,8 +10,9 @@ use crate::domain::{AgentId, ModeName, NameError, Roles};
 
 use super::code::Code;
 use super::decision::{Remedy, RemedyKind, Text};
-use super::evaluation::{Denial, Evaluation, Trace};
+use super::evaluation::{Denial, Evaluation};
 use super::sections::{CompiledResource, Hours};
+use super::trace::Trace;
 
 /// A denial without a rule and without problems.
 pub(super) fn denial(
