@@ -201,6 +201,7 @@ impl App {
         self.stop.cancel();
         self.running.close();
         self.running.wait().await;
+        self.recorder.write_counts();
         let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
         if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
             tracing::error!(%fault, "the stop could not be recorded");

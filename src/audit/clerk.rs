@@ -190,11 +190,21 @@ fn run_syncs(writer: &Writer, log: &mut dyn LogSync) {
 }
 
 fn run_rounds(writer: &Writer, rounds: &Rounds, keeper: &mut dyn LogKeeper) {
-    while rounds.wait() {
-        match keeper.tidy() {
+    loop {
+        let goes_on = rounds.wait();
+        let folded = match (goes_on, writer.broken()) {
+            // What a failed sync left behind is for the next start to judge.
+            (_, true) => return,
+            (true, false) => keeper.tidy(),
+            (false, false) => keeper.fold(),
+        };
+        match folded {
             Ok(()) => {}
             Err(StoreFault::Refused(why)) => tracing::warn!(why, "the log was not folded in"),
             Err(StoreFault::Broken(why)) => return writer.break_down(&why),
+        }
+        if !goes_on {
+            return;
         }
     }
 }

@@ -240,6 +240,11 @@ impl Recorder {
         Recorded::counted(decision)
     }
 
+    /// Puts what is only counted so far in line, before the minute is over.
+    pub fn write_counts(&self) {
+        self.inner.writer.write_counts(true);
+    }
+
     /// Whether the trail can be written.
     ///
     /// # Errors

@@ -83,6 +83,12 @@ pub trait LogKeeper: Send {
     /// # Errors
     /// [`StoreFault::Broken`] when a sync failed; otherwise it is tried again later.
     fn tidy(&mut self) -> Result<(), StoreFault>;
+
+    /// Does so in any case: nothing is written any more, and one file should hold the whole trail.
+    ///
+    /// # Errors
+    /// As [`LogKeeper::tidy`]; the log stays beside the file then, and nothing is lost.
+    fn fold(&mut self) -> Result<(), StoreFault>;
 }
 
 /// Everything a recorder takes over from an opened store.

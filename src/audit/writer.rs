@@ -98,6 +98,11 @@ impl Writer {
         matches!(*self.health.borrow(), Some(AuditError::Unavailable(_)))
     }
 
+    /// Whether the trail ended for good.
+    pub(super) fn broken(&self) -> bool {
+        matches!(*self.health.borrow(), Some(AuditError::Broken(_)))
+    }
+
     /// Writes the entry and waits until it is as durable as asked. `None`: it has its place in line.
     pub(super) async fn write(
         &self,

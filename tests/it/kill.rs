@@ -412,3 +412,33 @@ fn a_gateway_told_to_stop_the_moment_its_doors_open_stops_in_order() {
         assert_eq!(status.code(), Some(0), "{status}");
     }
 }
+
+#[test]
+fn a_gateway_that_stopped_leaves_its_whole_trail_in_the_database_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::start(dir.path());
+    let mut http = Http::connect(gateway.port).unwrap();
+    let (path, body) = request(&Asked::Read);
+    assert_eq!(http.post(path, "last", &body).unwrap().status, 200);
+    let terminate = format!("kill -TERM {}", gateway.child.id());
+    let sent = Command::new("bash").args(["-c", &terminate]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(gateway.child.wait().unwrap().code(), Some(0));
+    // Somebody may copy the one file that has the name of a database, or look for a record in it.
+    let alone = tempfile::tempdir().unwrap();
+    for file in ["policyguard.db", "store.key"] {
+        fs::copy(dir.path().join("data").join(file), alone.path().join(file)).unwrap();
+    }
+    let reader = policyguard::storage::open_reader(alone.path()).unwrap();
+    let report = reader.verify().unwrap();
+    assert!(report.intact, "{report:?}");
+    let tail = Command::new(BINARY)
+        .args(["audit", "tail", "-n", "3", "-o", "json", "--data-dir"])
+        .arg(alone.path())
+        .output()
+        .unwrap();
+    let tail: Value = serde_json::from_slice(&tail.stdout).unwrap();
+    let records = tail.as_array().unwrap();
+    let kinds: Vec<&Value> = records.iter().map(|record| &record["kind"]).collect();
+    assert_eq!(kinds, ["decision", "outcome", "change"], "{tail}");
+}

@@ -69,7 +69,7 @@ impl WalKeeper {
         })
     }
 
-    fn fold(&self, how: &str) -> Result<(), StoreFault> {
+    fn checkpoint(&self, how: &str) -> Result<(), StoreFault> {
         // The pragma answers with a row; whether it could finish shows in the length of the log.
         self.connection
             .query_row(&format!("PRAGMA wal_checkpoint({how})"), (), |_| Ok(()))
@@ -84,7 +84,11 @@ impl LogKeeper for WalKeeper {
             return Ok(());
         }
         // Nearly all of the work beside the writer; then the rest, which holds it up, is short.
-        self.fold("PASSIVE")?;
-        self.fold("TRUNCATE")
+        self.checkpoint("PASSIVE")?;
+        self.checkpoint("TRUNCATE")
+    }
+
+    fn fold(&mut self) -> Result<(), StoreFault> {
+        self.checkpoint("TRUNCATE")
     }
 }
