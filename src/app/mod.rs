@@ -281,6 +281,7 @@ impl From<StoreError> for OpenError {
             | StoreError::KeyWrong(_)
             | StoreError::TooNew { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::Unusable { .. }
             | StoreError::Database(_) => Self::Store(error.to_string()),
         }
     }

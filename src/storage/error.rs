@@ -74,9 +74,31 @@ pub enum StoreError {
     /// The database does not do what it should.
     #[error("the database does not answer: {0}")]
     Database(String),
+    /// The database does not open.
+    #[error(
+        "the database `{}` does not open: {why}; restore it from a backup, or move it away to begin anew",
+        path.display()
+    )]
+    Unusable {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl StoreError {
+    /// The same fault with the name of the database that has it.
+    pub(super) fn of(self, database: &Path) -> Self {
+        match self {
+            Self::Database(why) => Self::Unusable {
+                path: database.to_owned(),
+                why,
+            },
+            other => other,
+        }
+    }
+
     /// A closure for `map_err` on something tried on a file.
     pub(super) fn file<'a>(
         what: &'static str,

@@ -50,7 +50,8 @@ pub fn open_reader(data_dir: &Path) -> Result<Arc<dyn TrailReader>, StoreError> 
         return Err(StoreError::Absent(database));
     }
     let key = key::load(&key::path(data_dir))?;
-    Ok(Arc::new(Reader::open(&database, &key)?))
+    let reader = Reader::open(&database, &key).map_err(|fault| fault.of(&database))?;
+    Ok(Arc::new(reader))
 }
 
 /// Opens a store of its own in a new directory, which goes away with it.
@@ -69,7 +70,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
     let database = dir.join(DATABASE);
     let key = key::load_or_make(dir, database.exists())?;
     let torn = sqlite::ended_in_a_commit(&database)?;
-    sqlite::prepare(&database, &key)?;
+    sqlite::prepare(&database, &key).map_err(|fault| fault.of(&database))?;
     owner::sync_dir(dir)?;
     let states = States::open(&database)?;
     Ok(Store {

@@ -152,7 +152,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli"]),
     ("globset", &["domain/pattern"]),
     ("jsonschema", &["policy"]),
-    ("miette", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
     ("percent_encoding", &["transport"]),

@@ -23,7 +23,8 @@ async fn trail_of_sixty(store: &Store) -> Arc<dyn TrailReader> {
         } else {
             "get_status"
         };
-        let decision = asker.run(&recorder, tool, json!({"number": number}));
+        let why = format!("ticket {number}.");
+        let decision = asker.run(&recorder, tool, json!({"number": number, "reason": why}));
         let decided = recorder.decision(decision, &caller()).await.unwrap();
         let of = decided.outcome_of(&caller());
         recorder.outcome(of, done(), Vec::new()).await.unwrap();
@@ -61,7 +62,7 @@ async fn queries_filter_newest_first_and_page_to_the_end() {
     let store = storage::open_temporary().unwrap();
     let reader = trail_of_sixty(&store).await;
     let decisions = ("kind", "decision");
-    let cases: [(&[(&str, &str)], u64); 14] = [
+    let cases: [(&[(&str, &str)], u64); 15] = [
         (&[], 60),
         (&[decisions], 30),
         (&[("agent", "bot-1")], 20),
@@ -75,6 +76,7 @@ async fn queries_filter_newest_first_and_page_to_the_end() {
         (&[("since", "10"), ("until", "20")], 20),
         (&[("text", "DELETE_data")], 12),
         (&[("text", "there is no such")], 6),
+        (&[("text", "TICKET 7.")], 1),
         (&[("text", "nothing says this")], 0),
     ];
     for (words, total) in cases {

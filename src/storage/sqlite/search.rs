@@ -231,7 +231,9 @@ impl Wanted {
             .decision
             .as_ref()
             .map(|ruling| ruling.reason.as_str());
-        let wanted = holds(reason) || holds(record.resource.as_deref());
+        let arguments = record.arguments.as_ref();
+        let given = arguments.and_then(|arguments| arguments.get("reason")?.as_str());
+        let wanted = holds(reason) || holds(given) || holds(record.resource.as_deref());
         Ok(wanted.then_some(record))
     }
 }
