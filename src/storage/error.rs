@@ -90,12 +90,12 @@ pub enum StoreError {
 impl StoreError {
     /// The same fault with the name of the database that has it.
     pub(super) fn of(self, database: &Path) -> Self {
-        match self {
-            Self::Database(why) => Self::Unusable {
-                path: database.to_owned(),
-                why,
-            },
-            other => other,
+        let Self::Database(why) = self else {
+            return self;
+        };
+        Self::Unusable {
+            path: database.to_owned(),
+            why,
         }
     }
 
