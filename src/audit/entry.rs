@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::record::AuditRecord;
 use super::render::Body;
-use crate::domain::{Digest, Health, LockdownState, ModeState, Timestamp};
+use crate::domain::{
+    Agent, AgentId, Digest, Health, Incident, LockdownState, ModeState, PolicyId, Timestamp,
+};
 
 /// Every change of stored state there is. Each is written in the transaction of its record, or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,30 @@ pub enum StateChange {
     },
     /// Activates a version of the policy. Holds if it follows the latest one.
     ActivateRelease(Release),
+    /// Keeps a runtime policy as it is from a version on, or its end. Rides with the release of that version.
+    PutPolicy(PolicyVersion),
+    /// Keeps an agent. Holds if the new revision follows the stored one.
+    PutAgent(Box<Agent>),
+    /// Forgets an agent. Holds if this is its stored revision.
+    RemoveAgent {
+        /// The agent.
+        agent_id: AgentId,
+        /// Its revision.
+        revision: u64,
+    },
+    /// Keeps an incident. Holds if the new revision follows the stored one.
+    PutIncident(Box<Incident>),
+}
+
+/// A runtime policy as one version of the bundle has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// The version of the bundle.
+    pub version: u64,
+    /// The policy.
+    pub id: PolicyId,
+    /// The policy as it was given, as JSON text; `None`: it ended with this version.
+    pub document: Option<String>,
 }
 
 /// A version of the policy, as it was activated.
@@ -48,7 +74,7 @@ pub struct Release {
     pub reason: String,
     /// The version it replaces.
     pub parent: Option<u64>,
-    /// Its files, as text.
+    /// Its files, as text; empty where they are those of its parent.
     pub content: String,
 }
 

@@ -25,7 +25,7 @@ mod query; // how it is read back
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
-pub use entry::{Durability, Entry, Release, StateChange};
+pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
 pub use query::{Cursors, Filter, Page, QueryError, TrailReader};

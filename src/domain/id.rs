@@ -201,6 +201,11 @@ generated_id!(
     AuditId, "aud_"
 );
 
+generated_id!(
+    /// The name of an incident: `inc_` and 12 hex digits.
+    IncidentId, "inc_"
+);
+
 /// A keyed permutation of a counter: ids that never repeat within a store and do not tell how many there are.
 ///
 /// A balanced Feistel network over 48 bits with SHA-256 as its round function; a permutation whatever

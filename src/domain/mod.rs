@@ -1,10 +1,12 @@
 //! The vocabulary: who asks, what for, on what, with what we know, and when. Pure values, no I/O.
 
 mod action; // what kind of act
+mod agent; // who is registered
 mod canonical; // one way to write JSON for hashing
 mod context; // what we found out, apart from what the caller says
 mod digest; // one way to hash
 mod id; // names for agents, actions, policies
+mod incident; // what somebody should look at
 mod mode; // which mode of operation is in force
 mod pattern; // globs over names
 mod principal; // who asks
@@ -12,18 +14,21 @@ mod request; // all of it, as one question to the engine
 mod resource; // on what
 mod secret; // values that never print
 mod severity; // how bad
-mod time;
-mod tool; // what the catalogue knows of a tool // instants and the clock port
+mod time; // instants and the clock port
+mod tool; // what the catalogue knows of a tool
 
 pub use action::ActionType;
+pub use agent::Agent;
 pub use canonical::{canonical_json, write_canonical, write_canonical_object};
 pub use context::{
     ApprovalEvidence, Context, Health, Integrity, OverrideEvidence, QuotaVerdict, Stated, ValueList,
 };
 pub use digest::Digest;
 pub use id::{
-    ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, PolicyId, RESERVED_AGENTS,
+    ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, IncidentId, PolicyId,
+    RESERVED_AGENTS,
 };
+pub use incident::{Incident, IncidentEvent, IncidentStatus, IncidentType};
 pub use mode::{IncidentScope, LockdownState, ModeError, ModeName, ModeState};
 pub use pattern::{Pattern, PatternError, PatternList};
 pub use principal::{Authentication, Principal, PrincipalStatus, Role, Roles, TrustLevel};

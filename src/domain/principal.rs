@@ -177,11 +177,33 @@ pub enum PrincipalStatus {
     Suspended,
 }
 
+impl PrincipalStatus {
+    /// The status's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// The status of this name, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
 /// The agent a call is decided for, and the caller who makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The agent that is governed.
     pub agent_id: AgentId,
+    /// The revision of its registration that this was read from; 0 when it is not registered. A permit of an older
+    /// revision does not start.
+    pub revision: u64,
     /// Its trust, from the registry.
     pub trust: TrustLevel,
     /// Whether it is suspended, from the registry.

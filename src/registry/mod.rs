@@ -60,6 +60,7 @@ impl Registry {
         };
         Ok(Principal {
             agent_id,
+            revision: 0,
             trust,
             status: PrincipalStatus::Active,
             allowed_tools: Arc::clone(&self.no_list),

@@ -123,6 +123,7 @@ impl Asker {
             action_id: recorder.next_action_id(),
             principal: Principal {
                 agent_id: self.agent.clone(),
+                revision: 0,
                 trust: TrustLevel::Medium,
                 status: PrincipalStatus::Active,
                 allowed_tools: Arc::default(),

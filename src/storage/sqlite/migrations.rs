@@ -55,10 +55,39 @@ const STEPS: &[&str] = &["
         parent INTEGER,
         content TEXT NOT NULL
     );
+", "
+    CREATE TABLE agents (
+        agent_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        trust INTEGER NOT NULL,
+        suspended INTEGER NOT NULL,
+        auto_registered INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX agents_of_their_own ON agents (agent_id) WHERE auto_registered = 1;
+    CREATE TABLE incidents (
+        -- The counter behind the incident's name.
+        number INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        state TEXT NOT NULL
+    );
+    CREATE INDEX incidents_by_status ON incidents (status, number, severity, kind, agent);
+    CREATE INDEX incidents_by_agent ON incidents (agent, number, status, severity, kind);
+    CREATE TABLE policy_versions (
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        document TEXT,
+        PRIMARY KEY (id, version)
+    ) WITHOUT ROWID;
 "];
 
 /// The version that this program writes.
-pub(super) const LATEST: i64 = 1;
+pub(super) const LATEST: i64 = 2;
 
 /// Brings the database to [`LATEST`] from the version it has.
 pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -3,13 +3,16 @@
 //! WAL with `synchronous = NORMAL`: a commit survives the end of the process, and [`log::WalSync`] makes it
 //! survive the loss of power (`docs/decisions/0002-one-sync-for-many-commits.md`).
 
+mod agents; // the registry
 mod audit; // port `AuditStore`
+mod incidents;
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
+mod policies; // versions of the policy
 mod reader; // port `TrailReader`
 mod search; // its queries
-mod state;
-mod torn; // a commit that was cut off // modes, lockdown, cloud, health, releases
+mod state; // modes, lockdown, cloud, health
+mod torn; // a commit that was cut off
 
 use std::path::Path;
 use std::time::Duration;

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::error::StoreError;
-use super::connect_read_only;
-use crate::audit::{Conflict, Release, StateChange};
-use crate::domain::{Digest, Health, LockdownState, ModeState, Timestamp};
+use super::{agents, connect_read_only, incidents, policies};
+use crate::audit::{Conflict, StateChange};
+use crate::domain::{Health, LockdownState, ModeState, Timestamp};
 
 /// Applies the changes of one entry, all or none.
 pub(super) fn apply_all(
@@ -75,7 +75,13 @@ fn apply(connection: &Connection, change: &StateChange) -> rusqlite::Result<Resu
                 .execute((service, health.as_str(), at.as_millis()))?;
             Ok(Ok(()))
         }
-        StateChange::ActivateRelease(release) => activate(connection, release),
+        StateChange::ActivateRelease(release) => policies::activate(connection, release),
+        StateChange::PutPolicy(version) => policies::put(connection, version),
+        StateChange::PutAgent(agent) => agents::put(connection, agent),
+        StateChange::RemoveAgent { agent_id, revision } => {
+            agents::remove(connection, agent_id, *revision)
+        }
+        StateChange::PutIncident(incident) => incidents::put(connection, incident),
     }
 }
 
@@ -104,7 +110,7 @@ impl Table {
     }
 }
 
-fn follows(
+pub(super) fn follows(
     connection: &Connection,
     what: &'static str,
     latest: &str,
@@ -125,26 +131,7 @@ fn follows(
     })
 }
 
-fn activate(connection: &Connection, release: &Release) -> rusqlite::Result<Result<(), Conflict>> {
-    let latest = "SELECT max(version) FROM releases";
-    if let Err(conflict) = follows(connection, "policy", latest, release.version)? {
-        return Ok(Err(conflict));
-    }
-    connection
-        .prepare_cached("INSERT INTO releases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute((
-            release.version.cast_signed(),
-            release.digest.to_string(),
-            &release.name,
-            &release.author,
-            &release.reason,
-            release.parent.map(u64::cast_signed),
-            &release.content,
-        ))?;
-    Ok(Ok(()))
-}
-
-fn json(state: &impl serde::Serialize) -> rusqlite::Result<String> {
+pub(super) fn json(state: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(state)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
@@ -234,17 +221,6 @@ impl States {
         .collect()
     }
 
-    /// The policy version in force, if one was ever activated.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn latest_release(&self) -> Result<Option<Release>, StoreError> {
-        let sql = "SELECT version, digest, name, author, reason, parent, content FROM releases \
-            ORDER BY version DESC LIMIT 1";
-        let release = self.connection().query_row(sql, (), release).optional()?;
-        release.transpose()
-    }
-
     fn states<T: DeserializeOwned>(
         &self,
         what: &'static str,
@@ -257,33 +233,14 @@ impl States {
         rows.map(|row| decode(what, &row?)).collect()
     }
 
-    fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
+    pub(super) fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn release(row: &Row<'_>) -> rusqlite::Result<Result<Release, StoreError>> {
-    let digest: String = row.get(1)?;
-    let Some(digest) = Digest::parse(&digest) else {
-        return Ok(Err(StoreError::Corrupt {
-            what: "policy version",
-            why: format!("`{digest}` is no digest"),
-        }));
-    };
-    Ok(Ok(Release {
-        version: row.get::<_, i64>(0)?.cast_unsigned(),
-        digest,
-        name: row.get(2)?,
-        author: row.get(3)?,
-        reason: row.get(4)?,
-        parent: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
-        content: row.get(6)?,
-    }))
-}
-
-fn decode<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt {
         what,
         why: error.to_string(),

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, FromRequestParts as _, RawPathParams, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
@@ -21,26 +22,48 @@ const KEPT: usize = 256;
 pub(super) async fn call(rest: &Rest, route: &Route, request: Request) -> Result<Call, Problem> {
     let caller = caller(rest, &request);
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let from_path = from_path(&mut parts).await?;
     let from_query = parameters(&query)?;
     let arguments = match route.arguments {
         Arguments::Query => from_query,
         Arguments::Body if from_query.is_empty() => members(rest, &parts.headers, body).await?,
         Arguments::Body => return Err(unexpected_query(&from_query, route.execution_api)),
         Arguments::BodyOrQuery => {
-            let mut arguments = members(rest, &parts.headers, body).await?;
-            for (name, value) in from_query {
-                if arguments.insert(name.clone(), value).is_some() {
-                    let detail = format!("`{name}` stands in the query and in the body");
-                    return Err(
-                        Problem::new(ProblemCode::InvalidValue, detail).hint("give it once")
-                    );
-                }
-            }
-            arguments
+            let members = members(rest, &parts.headers, body).await?;
+            joined(members, from_query, "in the query and in the body")?
         }
     };
+    let arguments = joined(arguments, from_path, "in the path and elsewhere")?;
     Ok(Call::tool(caller, route.tool, arguments))
+}
+
+/// The arguments that stand in the path.
+async fn from_path(parts: &mut Parts) -> Result<Map<String, Value>, Problem> {
+    let found = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| {
+            Problem::new(ProblemCode::InvalidValue, "the path is not UTF-8")
+                .hint("percent-encode UTF-8")
+        })?;
+    let text = |(name, value): (&str, &str)| (name.to_owned(), Value::from(value));
+    Ok(found.iter().map(text).collect())
+}
+
+/// Both, if they do not contradict each other.
+fn joined(
+    mut arguments: Map<String, Value>,
+    more: Map<String, Value>,
+    places: &str,
+) -> Result<Map<String, Value>, Problem> {
+    for (name, value) in more {
+        let other = arguments.insert(name.clone(), value.clone());
+        if other.is_some_and(|other| other != value) {
+            let detail = format!("`{name}` stands {places}");
+            return Err(Problem::new(ProblemCode::InvalidValue, detail).hint("give it once"));
+        }
+    }
+    Ok(arguments)
 }
 
 /// The members of the body, which is one JSON object; none when there is no body.

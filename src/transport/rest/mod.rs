@@ -69,11 +69,7 @@ pub fn service(rest: Rest) -> Service {
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));
     for route in ROUTES {
-        let filter = if route.method == "GET" {
-            MethodFilter::GET
-        } else {
-            MethodFilter::POST
-        };
+        let filter = method_filter(route.method);
         router = router.route(
             route.path,
             on(
@@ -93,6 +89,16 @@ pub fn service(rest: Rest) -> Service {
         ))
         .with_state(rest);
     Service(router)
+}
+
+fn method_filter(method: &str) -> MethodFilter {
+    match method {
+        "POST" => MethodFilter::POST,
+        "PUT" => MethodFilter::PUT,
+        "PATCH" => MethodFilter::PATCH,
+        "DELETE" => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    }
 }
 
 async fn nothing_here(uri: axum::http::Uri) -> Response {

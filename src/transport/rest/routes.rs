@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::{Rest, answer, extract};
 
-/// Where a route's arguments stand.
+/// Where a route's arguments stand, besides those in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arguments {
     /// In the query.
@@ -19,9 +19,9 @@ pub enum Arguments {
 /// One management route: a name for a tool.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
-    /// The path.
+    /// The path; `{name}` in it is the argument of that name.
     pub path: &'static str,
     /// The tool it calls.
     pub tool: &'static str,
@@ -31,137 +31,41 @@ pub struct Route {
     pub execution_api: bool,
 }
 
-const fn row(
-    method: &'static str,
-    path: &'static str,
-    tool: &'static str,
-    arguments: Arguments,
-    execution_api: bool,
-) -> Route {
-    Route {
-        method,
-        path,
-        tool,
-        arguments,
-        execution_api,
-    }
+macro_rules! routes {
+    ($($method:ident $path:literal => $tool:ident, $arguments:ident $(, $star:tt)?;)*) => {
+        &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            tool: stringify!($tool),
+            arguments: Arguments::$arguments,
+            execution_api: routes!(@star $($star)?),
+        }),*]
+    };
+    (@star *) => { true };
+    (@star) => { false };
 }
 
-/// Every management route.
-pub const ROUTES: &[Route] = &[
-    row(
-        "GET",
-        "/tools/catalog",
-        "list_tools",
-        Arguments::Query,
-        true,
-    ),
-    row(
-        "GET",
-        "/policy/status",
-        "get_policy_status",
-        Arguments::Query,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/set-mode",
-        "set_mode",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/grant-temporary",
-        "grant_temporary",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/extend-temporary",
-        "extend_temporary",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/revoke-temporary",
-        "revoke_temporary",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/set-incident-scope",
-        "set_incident_scope",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "POST",
-        "/policy/clear-incident-scope",
-        "clear_incident_scope",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "GET",
-        "/infrastructure/status",
-        "get_infrastructure_status",
-        Arguments::Query,
-        true,
-    ),
-    row(
-        "POST",
-        "/infrastructure/simulate-incident",
-        "simulate_incident",
-        Arguments::BodyOrQuery,
-        true,
-    ),
-    row(
-        "POST",
-        "/infrastructure/reset",
-        "reset_cloud",
-        Arguments::Body,
-        true,
-    ),
-    row(
-        "GET",
-        "/execution/history",
-        "get_execution_history",
-        Arguments::Query,
-        true,
-    ),
-    row(
-        "POST",
-        "/api/v1/lockdown",
-        "set_lockdown",
-        Arguments::Body,
-        false,
-    ),
-    row(
-        "POST",
-        "/api/v1/lockdown/drill",
-        "drill_lockdown",
-        Arguments::Body,
-        false,
-    ),
-    row(
-        "GET",
-        "/api/v1/audit",
-        "get_audit_log",
-        Arguments::Query,
-        false,
-    ),
-    row(
-        "GET",
-        "/api/v1/audit/verify",
-        "verify_audit",
-        Arguments::Query,
-        false,
-    ),
-];
+/// Every management route; `*` marks the execution API.
+pub const ROUTES: &[Route] = routes! {
+    GET "/tools/catalog" => list_tools, Query, *;
+    GET "/policy/status" => get_policy_status, Query, *;
+    POST "/policy/set-mode" => set_mode, Body, *;
+    POST "/policy/grant-temporary" => grant_temporary, Body, *;
+    POST "/policy/extend-temporary" => extend_temporary, Body, *;
+    POST "/policy/revoke-temporary" => revoke_temporary, Body, *;
+    POST "/policy/set-incident-scope" => set_incident_scope, Body, *;
+    POST "/policy/clear-incident-scope" => clear_incident_scope, Body, *;
+    GET "/infrastructure/status" => get_infrastructure_status, Query, *;
+    POST "/infrastructure/simulate-incident" => simulate_incident, BodyOrQuery, *;
+    POST "/infrastructure/reset" => reset_cloud, Body, *;
+    GET "/execution/history" => get_execution_history, Query, *;
+
+    POST "/api/v1/lockdown" => set_lockdown, Body;
+    POST "/api/v1/lockdown/drill" => drill_lockdown, Body;
+
+    GET "/api/v1/audit" => get_audit_log, Query;
+    GET "/api/v1/audit/verify" => verify_audit, Query;
+};
 
 /// Follows a route: reads its arguments, calls its tool, words the answer.
 pub(super) async fn follow(rest: &Rest, route: &'static Route, request: Request) -> Response {

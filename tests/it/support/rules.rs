@@ -232,6 +232,7 @@ pub(crate) fn gateway_tool(name: &str, needs: &[Role], safety: bool) -> ToolFact
 pub(crate) fn principal(trust: TrustLevel) -> Principal {
     Principal {
         agent_id: AgentId::parse("etl-1").expect("an agent id"),
+        revision: 0,
         trust,
         status: PrincipalStatus::Active,
         allowed_tools: Arc::new(PatternList::default()),
