@@ -178,6 +178,7 @@ impl App {
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
+            description: Arc::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::audit::{Filter, QueryError, RecordKind, Status};
 use crate::domain::{Role, Roles, Timestamp, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
-use super::{Governance, count, mendable, schemas, text};
+use super::{Governance, answers, count, mendable, schemas, text};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let auditor = Roles::of(&[Role::Auditor]);
@@ -29,8 +29,8 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         &[],
     );
     vec![
-        ToolDefinition::gateway("get_audit_log", ToolClass::Read, "Reads the audit trail, newest first: who asked for what, what was decided by which rule, what came of it.", schema).needs(auditor).safe(),
-        ToolDefinition::gateway("verify_audit", ToolClass::Read, "Verifies the whole audit chain and names the first record that is wrong.", schemas::nothing()).needs(auditor).safe(),
+        ToolDefinition::gateway("get_audit_log", ToolClass::Read, "Reads the audit trail, newest first: who asked for what, what was decided by which rule, what came of it.", schema).answers(answers::audit_log()).needs(auditor).safe(),
+        ToolDefinition::gateway("verify_audit", ToolClass::Read, "Verifies the whole audit chain and names the first record that is wrong.", schemas::nothing()).answers(answers::verification()).needs(auditor).safe(),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
+mod answers; // output schemas, said once
 mod audit_log; // tools: the trail, read and verified
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches

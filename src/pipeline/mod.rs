@@ -153,6 +153,12 @@ impl Pipeline {
         Answer::new(decision, Body::Shadow { plan })
     }
 
+    /// The tools that this road leads to.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Counts on the trail what a door turned away before it was a call.
     pub fn note_refused(&self, caller: &Caller, reason: &str) {
         self.recorder.refused(caller, reason);

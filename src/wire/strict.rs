@@ -22,6 +22,23 @@ pub enum StrictError {
     NotAnObject(&'static str),
 }
 
+/// Reads one JSON value of any kind, as strictly as a body.
+///
+/// # Errors
+/// When the text is not JSON, holds a key twice, or nests or counts too much.
+pub fn read_value(text: &str) -> Result<Value, StrictError> {
+    let unreadable = |fault: serde_json::Error| StrictError::Unreadable(fault.to_string());
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut left = MAX_NODES;
+    let root = Node {
+        depth: 1,
+        left: &mut left,
+    };
+    let value = root.deserialize(&mut deserializer).map_err(unreadable)?;
+    deserializer.end().map_err(unreadable)?;
+    Ok(value)
+}
+
 /// Reads one JSON object and nothing behind it.
 ///
 /// # Errors
@@ -30,17 +47,7 @@ pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
     let text = std::str::from_utf8(bytes).map_err(|fault| {
         StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))
     })?;
-    let unreadable = |fault: serde_json::Error| StrictError::Unreadable(fault.to_string());
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut left = MAX_NODES;
-    let value = Node {
-        depth: 1,
-        left: &mut left,
-    }
-    .deserialize(&mut deserializer)
-    .map_err(unreadable)?;
-    deserializer.end().map_err(unreadable)?;
-    match value {
+    match read_value(text)? {
         Value::Object(map) => Ok(map),
         Value::Array(_) => Err(StrictError::NotAnObject("an array")),
         Value::String(_) => Err(StrictError::NotAnObject("a text")),

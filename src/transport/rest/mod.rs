@@ -5,13 +5,16 @@ mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
+mod openapi; // what there is, for machines
 mod routes; // the route table
 mod service; // the router behind a name of ours
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, get, on, post};
 use tokio_util::task::TaskTracker;
@@ -21,6 +24,7 @@ use crate::telemetry::Health;
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
+pub use openapi::document as openapi;
 pub use routes::{ROUTES, Route};
 pub use service::Service;
 
@@ -39,6 +43,8 @@ pub struct Rest {
     pub body_limit: usize,
     /// Through which door calls of this router come.
     pub door: Door,
+    /// The OpenAPI document, once somebody asked for it.
+    pub description: Arc<OnceLock<Bytes>>,
 }
 
 impl Rest {
@@ -66,6 +72,7 @@ pub fn service(rest: Rest) -> Service {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::healthz))
+        .route("/openapi.json", get(describe))
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));
     for route in ROUTES {
@@ -99,6 +106,16 @@ fn method_filter(method: &str) -> MethodFilter {
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::GET,
     }
+}
+
+/// `GET /openapi.json`: made at its first use, the same for every request after it.
+async fn describe(State(rest): State<Rest>) -> Response {
+    let document = rest.description.get_or_init(|| {
+        let document = openapi::document(rest.pipeline.catalog().definitions());
+        Bytes::from(document.to_string())
+    });
+    let media = [(header::CONTENT_TYPE, "application/json")];
+    (media, document.clone()).into_response()
 }
 
 async fn nothing_here(uri: axum::http::Uri) -> Response {
