@@ -209,7 +209,7 @@ async fn whatever_is_served_is_documented() {
 /// Every tool of the simulated cloud, with arguments that work, and one call that fails.
 #[tokio::test]
 async fn the_tools_answer_as_their_output_schemas_say() {
-    let house = House::with_policy_text("name: t\ndefault_decision: allow\n").await;
+    let house = House::with_policy_text("modes:\n  NORMAL: { allowed_tools: [\"*\"] }\n").await;
     let document = document(&house).await;
     for (tool, arguments) in [
         ("list_services", json!({})),
