@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::{failures, response};
 use super::examples;
+use crate::domain::Role;
 use crate::tools::ToolDefinition;
 use crate::transport::rest::routes::{Arguments, Route};
 
@@ -28,7 +29,7 @@ pub(super) fn of(route: &Route, tool: Option<&ToolDefinition>) -> Value {
         }
     };
     if let Some(tool) = tool {
-        let roles: Vec<&str> = tool.facts.needs.iter().map(|role| role.as_str()).collect();
+        let roles: Vec<&str> = tool.facts.needs.iter().map(Role::as_str).collect();
         set("x-roles", json!(roles));
     }
     let parameters = inputs.parameters();
