@@ -11,8 +11,8 @@ use super::audit::{load_head, parse};
 use super::connect_read_only;
 use super::search::Search;
 use crate::audit::{
-    AuditRecord, Columns, Cursors, Filter, Head, Page, QueryError, Report, Stored, TrailReader,
-    Verifier, action_code, action_sequence,
+    AuditRecord, Columns, Cursors, Fault, Filter, FirstFault, Head, Page, QueryError, Report,
+    Stored, TrailReader, Verifier, action_code, action_sequence,
 };
 use crate::domain::{ActionId, IdSequence, Secret};
 
@@ -169,6 +169,7 @@ impl TrailReader for Reader {
         if report.intact {
             report.damage = self.with(|connection| Ok(damage(connection)))?;
             report.intact = report.damage.is_none();
+            report.first_fault = report.damage.as_deref().and_then(record_of);
         }
         Ok(report)
     }
@@ -300,4 +301,16 @@ fn damage(connection: &Connection) -> Option<String> {
         Ok(found) => Some(found),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// The record that the damage is about, where an index says something else of it than it says itself.
+fn record_of(damage: &str) -> Option<FirstFault> {
+    let (row, index) = damage
+        .strip_prefix("row ")?
+        .split_once(" missing from index ")?;
+    let seq = row.parse().ok()?;
+    let how = Fault::Changed;
+    index
+        .starts_with("records_by_")
+        .then_some(FirstFault { seq, how })
 }
