@@ -14,7 +14,7 @@ use crate::audit::{
     AuditRecord, Columns, Cursors, Fault, Filter, FirstFault, Head, Page, QueryError, Report,
     Stored, TrailReader, Verifier, action_code, action_sequence,
 };
-use crate::domain::{ActionId, IdSequence, Secret};
+use crate::domain::{ActionId, IdSequence, Secret, Timestamp};
 
 /// Connections that are kept open between reads.
 const KEPT: usize = 4;
@@ -103,6 +103,18 @@ impl TrailReader for Reader {
                 .query_row([seq.cast_signed()], |row| row.get(0))
                 .optional()?;
             text.as_deref().map(parse).transpose()
+        })
+    }
+
+    fn last_seen(&self, agent_id: &str) -> Result<Option<Timestamp>, QueryError> {
+        self.with(|connection| {
+            let at: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT at FROM records WHERE agent = ?1 ORDER BY seq DESC LIMIT 1",
+                )?
+                .query_row([agent_id], |row| row.get(0))
+                .optional()?;
+            Ok(at.map(Timestamp::from_millis))
         })
     }
 
