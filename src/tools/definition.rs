@@ -38,6 +38,7 @@ impl ToolDefinition {
             },
             needs: Roles::NONE,
             safety: false,
+            asks: false,
             quarantined: false,
             input_schema: Arc::new(input_schema),
         };
@@ -66,6 +67,13 @@ impl ToolDefinition {
     #[must_use]
     pub fn answers(mut self, schema: Value) -> Self {
         self.output_schema = Some(schema);
+        self
+    }
+
+    /// The same, whose call only asks the engine about something else.
+    #[must_use]
+    pub fn asks(mut self) -> Self {
+        self.facts.asks = true;
         self
     }
 

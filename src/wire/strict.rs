@@ -22,19 +22,23 @@ pub enum StrictError {
     NotAnObject(&'static str),
 }
 
-/// Reads one JSON value of any kind, as strictly as a body.
+/// Reads one JSON value and nothing behind it.
 ///
 /// # Errors
-/// When the text is not JSON, holds a key twice, or nests or counts too much.
-pub fn read_value(text: &str) -> Result<Value, StrictError> {
+/// When the bytes are not UTF-8, not JSON, hold a key twice, or nest or count too much.
+pub fn read_value(bytes: &[u8]) -> Result<Value, StrictError> {
+    let text = std::str::from_utf8(bytes).map_err(|fault| {
+        StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))
+    })?;
     let unreadable = |fault: serde_json::Error| StrictError::Unreadable(fault.to_string());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut left = MAX_NODES;
-    let root = Node {
+    let value = Node {
         depth: 1,
         left: &mut left,
-    };
-    let value = root.deserialize(&mut deserializer).map_err(unreadable)?;
+    }
+    .deserialize(&mut deserializer)
+    .map_err(unreadable)?;
     deserializer.end().map_err(unreadable)?;
     Ok(value)
 }
@@ -42,12 +46,9 @@ pub fn read_value(text: &str) -> Result<Value, StrictError> {
 /// Reads one JSON object and nothing behind it.
 ///
 /// # Errors
-/// When the bytes are not UTF-8, not JSON, hold a key twice, nest or count too much, or are not one object.
+/// As [`read_value`], and when it is not an object.
 pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
-    let text = std::str::from_utf8(bytes).map_err(|fault| {
-        StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))
-    })?;
-    match read_value(text)? {
+    match read_value(bytes)? {
         Value::Object(map) => Ok(map),
         Value::Array(_) => Err(StrictError::NotAnObject("an array")),
         Value::String(_) => Err(StrictError::NotAnObject("a text")),

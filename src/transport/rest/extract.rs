@@ -136,7 +136,7 @@ fn typed(texts: Map<String, Value>, schema: Option<&Value>) -> Map<String, Value
             (Some("boolean"), "true") => Some(Value::Bool(true)),
             (Some("boolean"), "false") => Some(Value::Bool(false)),
             (Some("integer"), digits) => whole(digits),
-            (Some("number" | "array" | "object"), text) => read_value(text).ok(),
+            (Some("number" | "array" | "object"), text) => read_value(text.as_bytes()).ok(),
             (Some(_) | None, _) => None,
         };
         read.unwrap_or(value)
