@@ -156,6 +156,7 @@ pub struct Decision {
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
     pub(super) carries_question: bool,
+    pub(super) tool_place: Option<usize>,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
 }
@@ -292,6 +293,14 @@ impl Decision {
     #[must_use]
     pub const fn modifies(&self) -> bool {
         self.modifies
+    }
+
+    /// Where the tool stands in the catalogue that the engine was compiled for; `None`: nowhere, or it is no tool call.
+    ///
+    /// Whoever counts by tool needs no look-up by name.
+    #[must_use]
+    pub const fn tool_place(&self) -> Option<usize> {
+        self.tool_place
     }
 
     /// Whether the tool only asks the engine about something else, which is what gets on record.

@@ -280,7 +280,7 @@ fn row(document: &Value, path: &str, method: &str, operation: &Value) -> String 
         .and_then(|content| content.iter().next())
         .unwrap();
     let gives = match members(resolve(document, &answer["schema"])) {
-        text if text.is_empty() => format!("{media}"),
+        text if text.is_empty() => media.clone(),
         text => text,
     };
     let tool = operation["x-tool"]

@@ -20,7 +20,7 @@ use axum::routing::{MethodFilter, get, on, post};
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
@@ -35,6 +35,8 @@ pub struct Rest {
     pub pipeline: Arc<Pipeline>,
     /// Whether the server is well.
     pub health: Arc<Health>,
+    /// The figures for Prometheus.
+    pub metrics: Arc<Metrics>,
     /// The calls that run; stopping waits for them.
     pub running: TaskTracker,
     /// Which hosts and origins are served.
@@ -72,6 +74,7 @@ pub fn service(rest: Rest) -> Service {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(describe))
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));

@@ -148,6 +148,22 @@ fn pages() -> Vec<Door> {
         },
         Door {
             method: "GET",
+            path: "/metrics",
+            id: "metrics",
+            summary: "Gives the figures for Prometheus",
+            about: "OpenMetrics text; docs/reference/metrics.md lists the figures.",
+            body: None,
+            answers: answers(
+                response(
+                    "The figures",
+                    "application/openmetrics-text",
+                    &json!({ "type": "string" }),
+                ),
+                strangers(),
+            ),
+        },
+        Door {
+            method: "GET",
             path: "/openapi.json",
             id: "openapi",
             summary: "Gives this document",
