@@ -246,6 +246,7 @@ impl Rooms<'_> {
         let books = Books {
             reader: self.store.reader()?,
             cursors: self.store.cursors(),
+            modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(
             Arc::clone(&decision_point),

@@ -7,6 +7,7 @@ mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod mode_views; // tools: which mode holds and held
 mod question; // tools: what would be answered
 mod reload; // a new version of the policy becomes the live one
 mod schemas; // input schemas, said once
@@ -21,6 +22,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
@@ -35,6 +37,7 @@ pub struct Governance {
     reader: Arc<dyn TrailReader>,
     facts: Facts,
     cursors: Cursors,
+    modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
 
@@ -44,6 +47,8 @@ pub struct Books {
     pub reader: Arc<dyn TrailReader>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// The modes that held.
+    pub modes: Arc<dyn ModeStore>,
 }
 
 impl Governance {
@@ -55,12 +60,17 @@ impl Governance {
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
-        let Books { reader, cursors } = books;
+        let Books {
+            reader,
+            cursors,
+            modes,
+        } = books;
         Self {
             decision_point,
             reader,
             facts,
             cursors,
+            modes,
             data_dir,
         }
     }
@@ -79,6 +89,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incident_scope::definitions(),
         lockdown::definitions(),
         status::definitions(),
+        mode_views::definitions(),
         audit_log::definitions(),
         agents::definitions(),
         question::definitions(),
@@ -106,6 +117,9 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "get_mode" => Ok(mode_views::mode(self)),
+                "list_mode_changes" => mode_views::history(self, &permit),
+                "get_lockdown" => Ok(mode_views::lockdown(self)),
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),
