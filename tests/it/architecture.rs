@@ -154,7 +154,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
-    ("percent_encoding", &["transport"]),
+    ("percent_encoding", &["transport", "cli"]),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),
