@@ -150,6 +150,7 @@ impl QueryArgs {
             since: self.since,
             until: self.until,
             text: self.text.clone(),
+            ..Filter::default()
         }
     }
 

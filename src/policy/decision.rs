@@ -155,6 +155,7 @@ pub struct Decision {
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
+    pub(super) management: bool,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
 }
@@ -291,5 +292,11 @@ impl Decision {
     #[must_use]
     pub const fn modifies(&self) -> bool {
         self.modifies
+    }
+
+    /// Whether it is about one of the gateway's own tools: administration, which is not counted as what agents do.
+    #[must_use]
+    pub const fn is_management(&self) -> bool {
+        self.management
     }
 }
