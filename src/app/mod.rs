@@ -10,12 +10,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Door, Recorder};
+use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Facts, Governance};
+use crate::governance::{self, Books, CallRoles, Facts, Governance};
 use crate::identity::LocalAuthenticator;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
@@ -69,6 +69,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The trail.
     pub recorder: Recorder,
+    /// What is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
     /// What every version of the policy is compiled for.
@@ -126,20 +128,30 @@ impl App {
             clock: &*clock,
         };
         let situation = first.situation(&recorder).await?;
-        let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
+        let agents = Registry::open(Arc::clone(store.states()) as Arc<_>);
+        let agents = agents.map_err(|fault| OpenError::Store(fault.to_string()))?;
+        let gate = Arc::new(Gate::new(
+            situation,
+            Arc::new(agents),
+            recorder.clone(),
+            Arc::clone(&clock),
+        ));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
+        let inspector = Arc::new(Inspector::new(store.reader()?));
         let rooms = Rooms {
             store: &store,
             recorder: &recorder,
             gate: &gate,
             clock: &clock,
             facts: &facts,
+            inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         Ok(Self {
             pipeline,
             gate,
+            inspector,
             health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
             compiler,
@@ -218,6 +230,7 @@ struct Rooms<'a> {
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
+    inspector: &'a Arc<Inspector>,
 }
 
 impl Rooms<'_> {
@@ -233,19 +246,23 @@ impl Rooms<'_> {
             Arc::clone(self.gate),
             self.recorder.clone(),
             Arc::clone(&self.facts.health),
+            Arc::new(CallRoles::new(Arc::clone(self.gate))),
             clock,
         ));
-        let reader = self.store.reader()?;
+        let books = Books {
+            inspector: Arc::clone(self.inspector),
+            cursors: self.store.cursors(),
+        };
         let governance = Governance::new(
             Arc::clone(&decision_point),
-            reader,
+            books,
             self.facts.clone(),
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));
         let pipeline = Arc::new(Pipeline::new(Stations {
             authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
-            registry: Arc::new(Registry::default()),
+            registry: Arc::clone(self.gate.registry()),
             decision_point: Arc::clone(&decision_point),
             catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
             recorder: self.recorder.clone(),

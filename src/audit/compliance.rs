@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::{Incident, Severity, TrustLevel};
+use crate::domain::{Incident, Severity};
 use crate::policy::Code;
 
 use super::record::{AuditRecord, Status};
@@ -144,7 +144,8 @@ impl Counts {
             .filter(|&(_, &denied)| denied > 0)
             .map(|(agent, &denied)| (agent.as_str(), denied))
             .collect();
-        let worst = |(agent, denied): &(&str, u64)| (std::cmp::Reverse(*denied), (*agent).to_owned());
+        let worst =
+            |(agent, denied): &(&str, u64)| (std::cmp::Reverse(*denied), (*agent).to_owned());
         offenders.sort_by_cached_key(worst);
         offenders.truncate(OFFENDERS);
         offenders
@@ -197,31 +198,20 @@ impl Standing {
     }
 }
 
-/// How many agents there are, and what incidents.
+/// What incidents there are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Census {
-    /// Registered agents by trust and whether they are suspended.
-    pub agents: BTreeMap<(TrustLevel, bool), u64>,
-    /// Incidents by severity and whether they are open, that is not resolved.
-    pub incidents: BTreeMap<(Severity, bool), u64>,
-    /// The newest incidents, newest first.
+    /// How many, by severity and whether they are open, that is not resolved.
+    pub counts: BTreeMap<(Severity, bool), u64>,
+    /// The newest, newest first.
     pub recent: Vec<Incident>,
 }
 
 impl Census {
-    /// How many agents fit.
-    pub fn agents(&self, fits: impl Fn(TrustLevel, bool) -> bool) -> u64 {
+    /// How many fit.
+    pub fn count(&self, fits: impl Fn(Severity, bool) -> bool) -> u64 {
         let fitting = self
-            .agents
-            .iter()
-            .filter(|&(&(trust, suspended), _)| fits(trust, suspended));
-        fitting.map(|(_, count)| count).sum()
-    }
-
-    /// How many incidents fit.
-    pub fn incidents(&self, fits: impl Fn(Severity, bool) -> bool) -> u64 {
-        let fitting = self
-            .incidents
+            .counts
             .iter()
             .filter(|&(&(severity, open), _)| fits(severity, open));
         fitting.map(|(_, count)| count).sum()

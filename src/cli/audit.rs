@@ -156,6 +156,7 @@ impl QueryArgs {
 
     fn parameters(&self) -> String {
         let pairs = [
+            ("view", Some("records".to_owned())),
             ("agent_id", self.agent.clone()),
             ("tool", self.tool.clone()),
             ("action_type", self.action_type.clone()),

@@ -24,8 +24,14 @@ pub(super) fn definition() -> ToolDefinition {
 
 pub(super) async fn get(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let given = text(permit, "entry_id").unwrap_or_default();
-    let id = AuditId::parse(given)
-        .map_err(|fault| mendable(Fault::Value, "entry_id", fault.to_string(), "take it from a list"))?;
+    let id = AuditId::parse(given).map_err(|fault| {
+        mendable(
+            Fault::Value,
+            "entry_id",
+            fault.to_string(),
+            "take it from a list",
+        )
+    })?;
     let scope = Scope::of(permit);
     let reader = governance.reader();
     let found = apart(move || find(&*reader, id, &scope)).await?;
@@ -101,8 +107,9 @@ fn companion<'a>(record: &AuditRecord, others: &[&'a AuditRecord]) -> Option<&'a
         RecordKind::Decision => others
             .filter(|other| other.closes_intent() && other.seq > record.seq)
             .min_by_key(|other| other.seq),
-        RecordKind::Outcome | RecordKind::Change => others
-            .rfind(|other| other.kind == RecordKind::Decision && other.seq < record.seq),
+        RecordKind::Outcome | RecordKind::Change => {
+            others.rfind(|other| other.kind == RecordKind::Decision && other.seq < record.seq)
+        }
         RecordKind::Access | RecordKind::Refused => None,
     }
 }
@@ -111,13 +118,16 @@ fn companion<'a>(record: &AuditRecord, others: &[&'a AuditRecord]) -> Option<&'a
 fn entry(record: &AuditRecord, companion: Option<&AuditRecord>) -> Value {
     let (decision, closing) = match record.kind {
         RecordKind::Decision => (Some(record), companion),
-        RecordKind::Outcome
-        | RecordKind::Change
-        | RecordKind::Access
-        | RecordKind::Refused => (companion, Some(record)),
+        RecordKind::Outcome | RecordKind::Change | RecordKind::Access | RecordKind::Refused => {
+            (companion, Some(record))
+        }
     };
     // The outcome of a call says nothing of its arguments; a change says more than they do.
-    let said = if record.arguments.is_some() { record } else { decision.unwrap_or(record) };
+    let said = if record.arguments.is_some() {
+        record
+    } else {
+        decision.unwrap_or(record)
+    };
     let actor = record.principal.as_ref();
     let ruling = decision.and_then(|decision| decision.decision.as_ref());
     let mut entry = json!({
@@ -154,7 +164,10 @@ fn entry(record: &AuditRecord, companion: Option<&AuditRecord>) -> Value {
 fn evaluation(record: &AuditRecord, decision: Option<&AuditRecord>) -> Value {
     let ruling = decision.and_then(|decision| Some((decision, decision.decision.as_ref()?)));
     let Some((decision, ruling)) = ruling else {
-        let given = record.arguments.as_ref().and_then(|details| details.get("reason")?.as_str());
+        let given = record
+            .arguments
+            .as_ref()
+            .and_then(|details| details.get("reason")?.as_str());
         return json!({
             "allowed": true,
             "require_approval": false,

@@ -117,7 +117,12 @@ fn fitting(shown: &[Value]) -> usize {
         room = left.unwrap_or(0);
         left.is_some()
     };
-    shown.iter().take_while(fits).count().max(1).min(shown.len())
+    shown
+        .iter()
+        .take_while(fits)
+        .count()
+        .max(1)
+        .min(shown.len())
 }
 
 pub(super) async fn verify(governance: &Governance) -> Result<Output, ToolError> {
@@ -153,7 +158,8 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
             time_range.get_or_insert_with(|| SPAN.to_owned());
         }
         if let Some(given) = &time_range {
-            let span = span(given).ok_or_else(|| no_span(given, "write minutes, hours or days: 30m, 24h, 7d"))?;
+            let span = span(given)
+                .ok_or_else(|| no_span(given, "write minutes, hours or days: 30m, 24h, 7d"))?;
             let end = filter.until.unwrap_or(now);
             filter.since = Some(end.minus(span));
             if let Some((since, inner)) = cursor.as_deref().and_then(inner_cursor) {
@@ -162,12 +168,19 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
             }
         }
     } else if time_range.take().is_some() {
-        return Err(mendable(Fault::Value, "time_range", "time_range and since both say where to begin", "give one of them"));
+        return Err(mendable(
+            Fault::Value,
+            "time_range",
+            "time_range and since both say where to begin",
+            "give one of them",
+        ));
     }
     Ok(Asked {
         filter,
         view,
-        limit: count(permit, "limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100),
+        limit: count(permit, "limit")
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(100),
         cursor,
         time_range,
         applied,
@@ -177,14 +190,26 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
 /// Whole records are for those who may read everything.
 fn check_view(view: View, permit: &Permit, scope: &Scope) -> Result<(), ToolError> {
     match (view, scope) {
-        (View::Records, Scope::Own(_)) => Err(mendable(Fault::Value, "view", "`records` shows everybody's records, which takes role auditor", "leave it out to see your own entries")),
-        (View::Entries, _) if text(permit, "kind").is_some() => Err(mendable(Fault::Value, "kind", "entries are of no kind, records are", "leave it out, or ask with view=records")),
+        (View::Records, Scope::Own(_)) => Err(mendable(
+            Fault::Value,
+            "view",
+            "`records` shows everybody's records, which takes role auditor",
+            "leave it out to see your own entries",
+        )),
+        (View::Entries, _) if text(permit, "kind").is_some() => Err(mendable(
+            Fault::Value,
+            "kind",
+            "entries are of no kind, records are",
+            "leave it out, or ask with view=records",
+        )),
         (View::Entries | View::Records, _) => Ok(()),
     }
 }
 
 fn instant(permit: &Permit, name: &'static str) -> Result<Option<Timestamp>, ToolError> {
-    let Some(given) = text(permit, name) else { return Ok(None) };
+    let Some(given) = text(permit, name) else {
+        return Ok(None);
+    };
     Timestamp::parse(given).map(Some).ok_or_else(|| {
         let message = format!("{name}: `{}` is not an instant", given.escape_debug());
         mendable(Fault::Value, name, message, "write 2026-01-31T09:00:00Z")
@@ -193,7 +218,15 @@ fn instant(permit: &Permit, name: &'static str) -> Result<Option<Timestamp>, Too
 
 /// The filters in force, in words.
 fn applied(permit: &Permit, scope: &Scope) -> Vec<String> {
-    const NAMES: [&str; 7] = ["action_type", "tool", "kind", "status", "since", "until", "text"];
+    const NAMES: [&str; 7] = [
+        "action_type",
+        "tool",
+        "kind",
+        "status",
+        "since",
+        "until",
+        "text",
+    ];
     let mut applied = Vec::new();
     if let Some(agent) = text(permit, "agent_id").or(scope.agent()) {
         applied.push(format!("agent_id={agent}"));
@@ -212,7 +245,10 @@ fn applied(permit: &Permit, scope: &Scope) -> Vec<String> {
 /// A cursor keeps where a span began: the pages of one list are of one window, though time goes on.
 fn outer_cursor(inner: &str, asked: &Asked) -> String {
     let since = asked.filter.since.filter(|_| asked.time_range.is_some());
-    since.map_or_else(|| inner.to_owned(), |since| format!("{:x}.{inner}", since.as_millis()))
+    since.map_or_else(
+        || inner.to_owned(),
+        |since| format!("{:x}.{inner}", since.as_millis()),
+    )
 }
 
 /// Where the span began, and the cursor within it. Whether they belong together shows when the cursor is read.

@@ -8,7 +8,7 @@ use crate::audit::{AuditRecord, Inspector, QueryError};
 use crate::domain::Role;
 use crate::tools::{Fault, Permit, ToolError};
 
-use super::mendable;
+use super::{cursor, mendable};
 
 /// Whose lines a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,10 @@ pub(super) fn span(text: &str) -> Option<Duration> {
 /// The error of a span that cannot be read.
 pub(super) fn no_span(given: &str, hint: &'static str) -> ToolError {
     let shown: String = given.chars().take(64).collect();
-    let message = format!("time_range: `{}` is not a span of time", shown.escape_debug());
+    let message = format!(
+        "time_range: `{}` is not a span of time",
+        shown.escape_debug()
+    );
     mendable(Fault::Value, "time_range", message, hint)
 }
 
@@ -100,20 +103,7 @@ pub(super) async fn apart<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|fault| ToolError::Unavailable(fault.to_string()))?
-        .map_err(unread)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn unread(fault: QueryError) -> ToolError {
-    match &fault {
-        QueryError::Cursor(_) => mendable(
-            Fault::Value,
-            "cursor",
-            fault.to_string(),
-            "leave it out to start at the newest",
-        ),
-        QueryError::Unavailable(_) => ToolError::Unavailable(fault.to_string()),
-    }
+        .map_err(cursor)
 }
 
 #[cfg(test)]
@@ -122,10 +112,30 @@ mod tests {
 
     #[test]
     fn spans_are_whole_minutes_hours_or_days() {
-        for (text, minutes) in [("1m", 1), ("90m", 90), ("24h", 1440), ("7d", 10080), ("0030m", 30)] {
+        for (text, minutes) in [
+            ("1m", 1),
+            ("90m", 90),
+            ("24h", 1440),
+            ("7d", 10080),
+            ("0030m", 30),
+        ] {
             assert_eq!(span(text), Some(Duration::from_mins(minutes)), "{text}");
         }
-        for bad in ["", "m", "0h", "-1h", "+1h", "1w", "1", "1.5h", "24 h", "99999999m", "9999999d", "1é", "24H"] {
+        for bad in [
+            "",
+            "m",
+            "0h",
+            "-1h",
+            "+1h",
+            "1w",
+            "1",
+            "1.5h",
+            "24 h",
+            "99999999m",
+            "9999999d",
+            "1é",
+            "24H",
+        ] {
             assert_eq!(span(bad), None, "{bad:?}");
         }
     }

@@ -156,6 +156,7 @@ pub struct Decision {
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
     pub(super) management: bool,
+    pub(super) carries_question: bool,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
 }
@@ -298,5 +299,11 @@ impl Decision {
     #[must_use]
     pub const fn is_management(&self) -> bool {
         self.management
+    }
+
+    /// Whether the tool only asks the engine about something else, which is what gets on record.
+    #[must_use]
+    pub const fn carries_question(&self) -> bool {
+        self.carries_question
     }
 }

@@ -261,6 +261,7 @@ impl Engine {
             retry_after_seconds,
             modifies,
             management,
+            carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

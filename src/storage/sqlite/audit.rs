@@ -128,7 +128,11 @@ impl AuditStore for Writer {
                 if self.tallies.due(self.head.seq) {
                     self.tallies.written(self.head.seq);
                 }
-                for (entry, _) in entries.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
+                for (entry, _) in entries
+                    .iter()
+                    .zip(&verdicts)
+                    .filter(|(_, verdict)| verdict.is_ok())
+                {
                     self.tallies.note(&entry.record);
                 }
                 self.head = head;

@@ -1,11 +1,11 @@
-//! How many agents there are, and what incidents.
+//! What incidents there are, counted.
 
 use rusqlite::Connection;
 
 use super::super::error::StoreError;
 use super::state::decode;
 use crate::audit::Census;
-use crate::domain::{IncidentStatus, Severity, TrustLevel};
+use crate::domain::{IncidentStatus, Severity};
 
 /// How many incidents are shown whole.
 const RECENT: i64 = 10;
@@ -14,19 +14,6 @@ const RECENT: i64 = 10;
 pub(super) fn count(connection: &Connection, agent: Option<&str>) -> Result<Census, StoreError> {
     let transaction = connection.unchecked_transaction()?;
     let mut census = Census::default();
-    let sql = match agent {
-        None => "SELECT trust, suspended, count(*) FROM agents WHERE ?1 IS NULL GROUP BY trust, suspended",
-        Some(_) => "SELECT trust, suspended, 1 FROM agents WHERE agent_id = ?1",
-    };
-    let mut statement = transaction.prepare_cached(sql)?;
-    let mut rows = statement.query([agent])?;
-    while let Some(row) = rows.next()? {
-        let (trust, suspended): (i64, bool) = (row.get(0)?, row.get(1)?);
-        if let Some(trust) = TrustLevel::ALL.into_iter().find(|&level| level as i64 == trust) {
-            let count: i64 = row.get(2)?;
-            *census.agents.entry((trust, suspended)).or_default() += count.cast_unsigned();
-        }
-    }
     let (index, of_agent) = match agent {
         None => ("incidents_by_status", "?1 IS NULL"),
         Some(_) => ("incidents_by_agent", "agent = ?1"),
@@ -39,10 +26,13 @@ pub(super) fn count(connection: &Connection, agent: Option<&str>) -> Result<Cens
     let mut rows = statement.query([agent])?;
     while let Some(row) = rows.next()? {
         let (severity, status): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if let Some(severity) = Severity::ALL.into_iter().find(|&known| known as i64 == severity) {
+        if let Some(severity) = Severity::ALL
+            .into_iter()
+            .find(|&known| known as i64 == severity)
+        {
             let open = status != IncidentStatus::Resolved as i64;
             let count: i64 = row.get(2)?;
-            *census.incidents.entry((severity, open)).or_default() += count.cast_unsigned();
+            *census.counts.entry((severity, open)).or_default() += count.cast_unsigned();
         }
     }
     let sql = format!("SELECT state FROM incidents WHERE {of_agent} ORDER BY number DESC LIMIT ?2");

@@ -92,7 +92,6 @@ const STEPS: &[&str] = &["
     DROP INDEX records_by_tool;
     CREATE INDEX records_by_agent ON records (agent, seq, at, kind, status, tool, action_type, listed);
     CREATE INDEX records_by_tool ON records (tool, seq, at, kind, status, agent, action_type, listed);
-    CREATE INDEX agents_by_trust ON agents (trust, suspended);
     -- What compliance counts. Every record before head.tallied_before is in both tables; the rest is few.
     ALTER TABLE head ADD COLUMN tallied_before INTEGER NOT NULL DEFAULT 1;
     CREATE TABLE tallies_by_hour (

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use super::super::error::StoreError;
 use super::audit::{load_head, parse};
 use super::search::Search;
-use super::verify::{damage, verify_chunk};
+use super::verify::{damage, record_of, verify_chunk};
 use super::{census, connect_read_only, tallies};
 use crate::audit::{
     AuditRecord, Census, Counts, Cursors, Filter, Head, Page, QueryError, RecordKind, Report,
@@ -80,7 +80,11 @@ impl Reader {
         self.with(|connection| {
             let mut found = Vec::with_capacity(ids.len());
             for &id in ids {
-                found.extend(records(connection, &sql, &[action_code(id, &self.actions)])?);
+                found.extend(records(
+                    connection,
+                    &sql,
+                    &[action_code(id, &self.actions)],
+                )?);
             }
             Ok(found)
         })
@@ -128,6 +132,18 @@ impl TrailReader for Reader {
                 .query_row([seq.cast_signed()], |row| row.get(0))
                 .optional()?;
             text.as_deref().map(parse).transpose()
+        })
+    }
+
+    fn last_seen(&self, agent_id: &str) -> Result<Option<Timestamp>, QueryError> {
+        self.with(|connection| {
+            let at: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT at FROM records WHERE agent = ?1 ORDER BY seq DESC LIMIT 1",
+                )?
+                .query_row([agent_id], |row| row.get(0))
+                .optional()?;
+            Ok(at.map(Timestamp::from_millis))
         })
     }
 
@@ -209,6 +225,7 @@ impl TrailReader for Reader {
         if report.intact {
             report.damage = self.with(|connection| Ok(damage(connection)))?;
             report.intact = report.damage.is_none();
+            report.first_fault = report.damage.as_deref().and_then(record_of);
         }
         Ok(report)
     }

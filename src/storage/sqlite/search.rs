@@ -41,7 +41,10 @@ impl<'a> Search<'a> {
         match filter.status {
             // What stands in a list for a call of the gateway's own tools that ran has no status of its own.
             Some(Status::Allowed) if filter.listed => search.must("status <= 0"),
-            status => search.and("status =", status.map(|status| Value::from(status_code(status)))),
+            status => search.and(
+                "status =",
+                status.map(|status| Value::from(status_code(status))),
+            ),
         }
         if filter.without_allowed {
             search.must("status > 0");

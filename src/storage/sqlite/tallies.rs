@@ -141,7 +141,11 @@ fn sum(
     agent: Option<&str>,
     counts: &mut Counts,
 ) -> rusqlite::Result<()> {
-    let of_agent = if agent.is_some() { "AND agent = ?3" } else { "" };
+    let of_agent = if agent.is_some() {
+        "AND agent = ?3"
+    } else {
+        ""
+    };
     let sql = format!(
         "SELECT agent, action_type, status, n FROM {table} WHERE at >= ?1 AND at < ?2 {of_agent}"
     );

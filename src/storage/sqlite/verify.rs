@@ -5,7 +5,7 @@ use rusqlite::{Connection, ErrorCode, Row};
 
 use super::super::error::StoreError;
 use super::audit::load_head;
-use crate::audit::{Columns, Head, Stored, Verifier};
+use crate::audit::{Columns, Fault, FirstFault, Head, Stored, Verifier};
 
 /// Verifies the next records; `false` at the end, or at the first that is wrong.
 pub(super) fn verify_chunk(
@@ -119,4 +119,16 @@ pub(super) fn damage(connection: &Connection) -> Option<String> {
         Ok(found) => Some(found),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// The record that the damage is about, where an index says something else of it than it says itself.
+pub(super) fn record_of(damage: &str) -> Option<FirstFault> {
+    let (row, index) = damage
+        .strip_prefix("row ")?
+        .split_once(" missing from index ")?;
+    let seq = row.parse().ok()?;
+    let how = Fault::Changed;
+    index
+        .starts_with("records_by_")
+        .then_some(FirstFault { seq, how })
 }
