@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::Health;
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service};
+use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -80,6 +80,7 @@ pub struct App {
     data_dir: PathBuf,
     running: TaskTracker,
     stop: CancellationToken,
+    streams: Streams,
     body_limit: usize,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
@@ -160,6 +161,7 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
+            streams: Streams::default(),
             body_limit: config.body_limit,
             hosts: Arc::new(Hosts::new(
                 &config.host,
@@ -187,6 +189,8 @@ impl App {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
             running: self.running.clone(),
+            stop: self.stop.clone(),
+            streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
@@ -206,6 +210,12 @@ impl App {
             || "the copy built in".to_owned(),
             |path| path.display().to_string(),
         )
+    }
+
+    /// What ends the gateway's streams when it is cancelled; doors stop with it.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.

@@ -27,7 +27,7 @@ pub(super) async fn get(governance: &Governance, permit: &Permit) -> Result<Outp
     let id = AuditId::parse(given).map_err(|fault| {
         mendable(
             Fault::Value,
-            "entry_id",
+            "invalid_entry_id",
             fault.to_string(),
             "take it from a list",
         )
@@ -38,7 +38,7 @@ pub(super) async fn get(governance: &Governance, permit: &Permit) -> Result<Outp
     found.map(Output::of).ok_or_else(|| {
         mendable(
             Fault::Missing,
-            "entry_id",
+            "entry_not_found",
             format!("there is no entry `{id}`"),
             "take it from a list; agents see their own entries only",
         )

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::audit::{Filter, RecordKind, Status, TrailReader};
+use crate::decision_point::Ask;
 use crate::domain::{Role, Roles, Timestamp, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
@@ -136,7 +137,14 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
         Some("records") => View::Records,
         Some(_) | None => View::Entries,
     };
-    check_view(view, permit, scope)?;
+    if view == View::Entries && text(permit, "kind").is_some() {
+        return Err(mendable(
+            Fault::Value,
+            "invalid_kind",
+            "kind: entries are of no kind, records are",
+            "leave it out, or ask with view=records",
+        ));
+    }
     let own = |name| text(permit, name).map(str::to_owned);
     let mut filter = Filter {
         kind: text(permit, "kind").and_then(RecordKind::parse),
@@ -170,7 +178,7 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
     } else if time_range.take().is_some() {
         return Err(mendable(
             Fault::Value,
-            "time_range",
+            "invalid_time_range",
             "time_range and since both say where to begin",
             "give one of them",
         ));
@@ -187,22 +195,11 @@ fn asked(permit: &Permit, scope: &Scope, now: Timestamp) -> Result<Asked, ToolEr
     })
 }
 
-/// Whole records are for those who may read everything.
-fn check_view(view: View, permit: &Permit, scope: &Scope) -> Result<(), ToolError> {
-    match (view, scope) {
-        (View::Records, Scope::Own(_)) => Err(mendable(
-            Fault::Value,
-            "view",
-            "`records` shows everybody's records, which takes role auditor",
-            "leave it out to see your own entries",
-        )),
-        (View::Entries, _) if text(permit, "kind").is_some() => Err(mendable(
-            Fault::Value,
-            "kind",
-            "entries are of no kind, records are",
-            "leave it out, or ask with view=records",
-        )),
-        (View::Entries | View::Records, _) => Ok(()),
+/// The roles that a call needs for what it asks to see: whole records are for those who may read everything.
+pub(super) fn needs_to_read(ask: &Ask) -> Roles {
+    match ask.arguments.0.get("view") {
+        Some(view) if view == "records" => Roles::of(&[Role::Auditor]),
+        Some(_) | None => Roles::NONE,
     }
 }
 

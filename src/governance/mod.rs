@@ -3,11 +3,14 @@
 mod agents; // tools: who is registered
 mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
+mod audit_stream; // tool: what was recorded behind a record
+mod compliance; // tool: how agents do, and what to mend
 mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
 mod reading; // what tools share that read the trail
 mod reload; // a new version of the policy becomes the live one
@@ -86,7 +89,11 @@ pub fn definitions() -> Vec<ToolDefinition> {
         lockdown::definitions(),
         status::definitions(),
         audit_log::definitions(),
-        vec![audit_entry::definition()],
+        vec![
+            audit_entry::definition(),
+            audit_stream::definition(),
+            compliance::definition(),
+        ],
         agents::definitions(),
         question::definitions(),
     ]
@@ -113,6 +120,8 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "get_compliance_status" => compliance::status(self, &permit).await,
+                "stream_audit" => audit_stream::read(self, &permit).await,
                 "get_audit_entry" => audit_entry::get(self, &permit).await,
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),

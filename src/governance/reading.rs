@@ -79,7 +79,7 @@ pub(super) fn no_span(given: &str, hint: &'static str) -> ToolError {
         "time_range: `{}` is not a span of time",
         shown.escape_debug()
     );
-    mendable(Fault::Value, "time_range", message, hint)
+    mendable(Fault::Value, "invalid_time_range", message, hint)
 }
 
 /// What is known of the chain, as lists show it.
