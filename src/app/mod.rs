@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Door, Recorder};
+use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::Health;
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service};
+use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -69,6 +69,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The trail.
     pub recorder: Recorder,
+    /// What is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
     /// What every version of the policy is compiled for.
@@ -78,6 +80,7 @@ pub struct App {
     data_dir: PathBuf,
     running: TaskTracker,
     stop: CancellationToken,
+    streams: Streams,
     body_limit: usize,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
@@ -136,17 +139,20 @@ impl App {
         ));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
+        let inspector = Arc::new(Inspector::new(store.reader()?));
         let rooms = Rooms {
             store: &store,
             recorder: &recorder,
             gate: &gate,
             clock: &clock,
             facts: &facts,
+            inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         Ok(Self {
             pipeline,
             gate,
+            inspector,
             health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
             compiler,
@@ -155,6 +161,7 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
+            streams: Streams::default(),
             body_limit: config.body_limit,
             hosts: Arc::new(Hosts::new(
                 &config.host,
@@ -182,6 +189,8 @@ impl App {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
             running: self.running.clone(),
+            stop: self.stop.clone(),
+            streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
@@ -201,6 +210,12 @@ impl App {
             || "the copy built in".to_owned(),
             |path| path.display().to_string(),
         )
+    }
+
+    /// What ends the gateway's streams when it is cancelled; doors stop with it.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
@@ -225,6 +240,7 @@ struct Rooms<'a> {
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
+    inspector: &'a Arc<Inspector>,
 }
 
 impl Rooms<'_> {
@@ -244,7 +260,7 @@ impl Rooms<'_> {
             clock,
         ));
         let books = Books {
-            reader: self.store.reader()?,
+            inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
             modes: Arc::clone(self.store.states()) as Arc<_>,
         };

@@ -45,6 +45,8 @@ pub(super) struct Writer {
     pub(super) committed: AtomicU64,
     pub(super) synced: AtomicU64,
     pub(super) health: watch::Sender<Option<AuditError>>,
+    /// The number of the last record, for those who wait for the next.
+    pub(super) news: watch::Sender<u64>,
     pub(super) listeners: RwLock<Vec<Arc<dyn Listener>>>,
     deadline: Duration,
     pub(super) ids: Ids,
@@ -70,6 +72,7 @@ impl Writer {
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             health: watch::Sender::new(None),
+            news: watch::Sender::new(0),
             listeners: RwLock::default(),
             deadline,
             ids,

@@ -155,6 +155,7 @@ pub struct Decision {
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
+    pub(super) management: bool,
     pub(super) carries_question: bool,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
@@ -292,6 +293,12 @@ impl Decision {
     #[must_use]
     pub const fn modifies(&self) -> bool {
         self.modifies
+    }
+
+    /// Whether it is about one of the gateway's own tools: administration, which is not counted as what agents do.
+    #[must_use]
+    pub const fn is_management(&self) -> bool {
+        self.management
     }
 
     /// Whether the tool only asks the engine about something else, which is what gets on record.

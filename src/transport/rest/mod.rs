@@ -6,6 +6,7 @@ mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
 mod routes; // the route table
+mod stream; // records as they are written
 mod service; // the router behind a name of ours
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, get, on, post};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
@@ -23,6 +25,7 @@ use crate::wire::{Problem, ProblemCode};
 pub use layers::Hosts;
 pub use routes::{ROUTES, Route};
 pub use service::Service;
+pub use stream::Streams;
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -33,6 +36,10 @@ pub struct Rest {
     pub health: Arc<Health>,
     /// The calls that run; stopping waits for them.
     pub running: TaskTracker,
+    /// Cancelled when the server stops, so that streams end.
+    pub stop: CancellationToken,
+    /// The streams that are open.
+    pub streams: Streams,
     /// Which hosts and origins are served.
     pub hosts: Arc<Hosts>,
     /// The longest body, in bytes.
