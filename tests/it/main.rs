@@ -30,7 +30,8 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API
-mod seed; // input → expected from the systems before
+mod seed;
+mod governance_cases; // input → expected from the systems before
 mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store
