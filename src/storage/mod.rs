@@ -24,7 +24,7 @@ const DATABASE: &str = "policyguard.db";
 pub struct Store {
     database: PathBuf,
     key: Secret,
-    states: States,
+    states: Arc<States>,
     torn: bool,
     // Fields drop in this order: the directory is given up, and removed if it is temporary, at the very end.
     _owner: Owner,
@@ -72,7 +72,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
     let torn = sqlite::ended_in_a_commit(&database)?;
     sqlite::prepare(&database, &key).map_err(|fault| fault.of(&database))?;
     owner::sync_dir(dir)?;
-    let states = States::open(&database)?;
+    let states = Arc::new(States::open(&database)?);
     Ok(Store {
         database,
         key,
@@ -106,9 +106,9 @@ impl Store {
         Ok(Arc::new(Reader::open(&self.database, &self.key)?))
     }
 
-    /// What is stored of modes, lockdown, cloud, health and releases.
+    /// What is stored beside the trail.
     #[must_use]
-    pub const fn states(&self) -> &States {
+    pub const fn states(&self) -> &Arc<States> {
         &self.states
     }
 }

@@ -84,6 +84,7 @@ const STEPS: &[&str] = &["
         document TEXT,
         PRIMARY KEY (id, version)
     ) WITHOUT ROWID;
+    CREATE INDEX policy_versions_by_version ON policy_versions (version);
 "];
 
 /// The version that this program writes.
