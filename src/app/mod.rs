@@ -15,7 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Facts, Governance};
+use crate::governance::{self, Books, CallRoles, Facts, Governance};
 use crate::identity::LocalAuthenticator;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
@@ -126,7 +126,14 @@ impl App {
             clock: &*clock,
         };
         let situation = first.situation(&recorder).await?;
-        let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
+        let agents = Registry::open(Arc::clone(store.states()) as Arc<_>);
+        let agents = agents.map_err(|fault| OpenError::Store(fault.to_string()))?;
+        let gate = Arc::new(Gate::new(
+            situation,
+            Arc::new(agents),
+            recorder.clone(),
+            Arc::clone(&clock),
+        ));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let rooms = Rooms {
@@ -233,19 +240,23 @@ impl Rooms<'_> {
             Arc::clone(self.gate),
             self.recorder.clone(),
             Arc::clone(&self.facts.health),
+            Arc::new(CallRoles::new(Arc::clone(self.gate))),
             clock,
         ));
-        let reader = self.store.reader()?;
+        let books = Books {
+            reader: self.store.reader()?,
+            cursors: self.store.cursors(),
+        };
         let governance = Governance::new(
             Arc::clone(&decision_point),
-            reader,
+            books,
             self.facts.clone(),
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));
         let pipeline = Arc::new(Pipeline::new(Stations {
             authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
-            registry: Arc::new(Registry::default()),
+            registry: Arc::clone(self.gate.registry()),
             decision_point: Arc::clone(&decision_point),
             catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
             recorder: self.recorder.clone(),

@@ -9,10 +9,14 @@ use serde_json::json;
 use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, StateChange};
 use crate::config::{AuthMode, Config};
 use crate::decision_point::{Moment, Situation};
-use crate::domain::{Clock, Health, Integrity, LockdownState, ModeState, Timestamp};
+use crate::domain::{
+    Agent, AgentId, Clock, Health, Integrity, LockdownState, ModeState, PrincipalStatus, Timestamp,
+    TrustLevel,
+};
 use crate::governance::{self, Facts, Loaded};
 use crate::modes::{self, HealthBook};
 use crate::policy_admin::{Compiler, Release};
+use crate::registry::AgentStore;
 use crate::storage::Store;
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
@@ -144,6 +148,9 @@ impl First<'_> {
         if moved {
             changes.push(StateChange::SetMode(mode.clone()));
         }
+        if let Some(local) = self.local(moment.wall)? {
+            changes.push(StateChange::PutAgent(Box::new(local)));
+        }
         let note = ChangeNote::new("start", "gateway")
             .with("pid", json!(std::process::id()))
             .with("version", json!(env!("CARGO_PKG_VERSION")))
@@ -163,6 +170,37 @@ impl First<'_> {
             integrity: Integrity::Ok,
         };
         Ok(situation.with_mode(mode, moment))
+    }
+
+    /// The agent of this machine's models, at the first start (`spec/identity.md`, "Who is calling").
+    fn local(&self, now: Timestamp) -> Result<Option<Agent>, OpenError> {
+        let id = AgentId::parse("local").map_err(|fault| OpenError::Internal(fault.to_string()))?;
+        let stored = AgentStore::get(&**self.store.states(), &id);
+        if stored
+            .map_err(|fault| OpenError::Store(fault.to_string()))?
+            .is_some()
+        {
+            return Ok(None);
+        }
+        Ok(Some(Agent {
+            revision: 1,
+            agent_id: id,
+            name: "Models on this machine".to_owned(),
+            description: Some("whoever calls over MCP in local mode".to_owned()),
+            trust_level: TrustLevel::Admin,
+            allowed_tools: Vec::new(),
+            denied_tools: Vec::new(),
+            metadata: serde_json::Map::new(),
+            status: PrincipalStatus::Active,
+            registered_at: now,
+            updated_at: now,
+            registered_by: "gateway".to_owned(),
+            owner: None,
+            auto_registered: false,
+            suspended_at: None,
+            suspension_reason: None,
+            incident_id: None,
+        }))
     }
 
     /// The mode to start with, and whether it is another than the stored one.

@@ -90,6 +90,12 @@ pub trait TrailReader: Send + Sync {
     /// When the store cannot be read.
     fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError>;
 
+    /// When the newest record about this agent was written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn last_seen(&self, agent_id: &str) -> Result<Option<Timestamp>, QueryError>;
+
     /// The last record of the chain, as the store noted it.
     ///
     /// # Errors
@@ -152,10 +158,34 @@ impl Cursors {
         place.ok_or_else(|| QueryError::Cursor(cursor.chars().take(64).collect()))
     }
 
+    /// The cursor behind the entry of this name, in a list of this scope.
+    #[must_use]
+    pub fn write_text(&self, name: &str, scope: &str) -> String {
+        let tag = self.tag_of(name.as_bytes(), scope);
+        format!("{tag:016x}.{name}")
+    }
+
+    /// The name of the entry behind which the next page starts.
+    ///
+    /// # Errors
+    /// When the cursor was not written for a list of this scope.
+    pub fn read_text(&self, cursor: &str, scope: &str) -> Result<String, QueryError> {
+        let name = cursor
+            .split_once('.')
+            .map(|(_, name)| name)
+            .filter(|name| self.write_text(name, scope) == cursor)
+            .map(str::to_owned);
+        name.ok_or_else(|| QueryError::Cursor(cursor.chars().take(64).collect()))
+    }
+
     fn tag(&self, seq: u64, filter: &Filter) -> u64 {
+        self.tag_of(&seq.to_be_bytes(), &format!("{filter:?}"))
+    }
+
+    fn tag_of(&self, place: &[u8], scope: &str) -> u64 {
         let mut mac = self.mac.clone();
-        mac.update(&seq.to_be_bytes());
-        mac.update(format!("{filter:?}").as_bytes());
+        mac.update(place);
+        mac.update(scope.as_bytes());
         let tag: [u8; 32] = mac.finalize().into_bytes().into();
         let start: Option<&[u8; 8]> = tag.first_chunk();
         start.map_or(0, |start| u64::from_be_bytes(*start))

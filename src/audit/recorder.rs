@@ -245,6 +245,13 @@ impl Recorder {
         self.inner.writer.write_counts(true);
     }
 
+    /// An allowed question, of which the trail gets the record of what is asked and none of the asking
+    /// (`spec/audit.md`): whoever answers it records that first.
+    #[must_use]
+    pub fn carried(&self, decision: Decision) -> Recorded<Decision> {
+        Recorded::counted(decision)
+    }
+
     /// Whether the trail can be written.
     ///
     /// # Errors

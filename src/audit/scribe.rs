@@ -60,6 +60,12 @@ impl OutcomeOf {
         }
     }
 
+    /// Where the call came from.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// The attempt.
     #[must_use]
     pub const fn action_id(&self) -> ActionId {

@@ -192,6 +192,7 @@ impl Offer {
                     open_world_hint: false,
                 },
                 needs: Roles::NONE,
+                asks: false,
                 safety: false,
                 quarantined: false,
                 input_schema: Arc::new(Value::Object(schema)),

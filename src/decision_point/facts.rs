@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::Context;
+use crate::domain::{Context, Roles};
 use crate::modes::HealthBook;
 
 use super::{Moment, Situation};
@@ -21,6 +21,7 @@ pub(super) fn context(situation: &Situation, moment: Moment, health: &HealthBook
         incident_scope: scope.map(|scope| Arc::from(scope.affected_services.as_slice())),
         service_health: health.services(),
         values: BTreeMap::new(),
+        required: Roles::NONE,
         quota: None,
         approval: None,
         overrides: Vec::new(),

@@ -3,6 +3,8 @@
 mod expiry; // the mode that falls back by itself
 mod facts; // the policy information point (PIP)
 mod gate; // nothing starts under an old state
+mod registration; // agents that register themselves
+mod requirements; // roles that a call needs for its arguments
 mod situation; // policy, mode and lockdown as they stand
 mod values; // allow-lists that tools answer
 
@@ -11,14 +13,16 @@ use std::sync::Arc;
 
 use crate::audit::{AuditError, Caller, Recorded, Recorder, Simulated};
 use crate::domain::{
-    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose,
-    Resource, Stated,
+    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Owner, Principal,
+    Purpose, Resource, Stated,
 };
 use crate::modes::HealthBook;
-use crate::policy::{Code, Decision, Effect};
+use crate::policy::{Code, Decision, Effect, Explanation};
 
 pub use expiry::keep_time;
-pub use gate::{ChangeError, Edit, Gate, Stale};
+pub use gate::{AgentEdit, ChangeError, Edit, Gate, Stale};
+pub use registration::NotRegistered;
+pub use requirements::Requirements;
 pub use situation::{Moment, Situation};
 pub use values::{ValueSource, Values};
 
@@ -43,12 +47,24 @@ pub struct Ask {
     pub correlation_id: Option<CorrelationId>,
 }
 
+/// A question's answer with everything that led to it.
+#[derive(Debug)]
+pub struct Explained {
+    /// The answer, as it is on record.
+    pub decision: Recorded<Simulated>,
+    /// What led to it.
+    pub explanation: Explanation,
+    /// What is wrong with the arguments, whatever the answer rests on.
+    pub parameter_problems: Vec<String>,
+}
+
 /// Decides asks: the only place where an engine meets the facts of the moment.
 pub struct DecisionPoint {
     gate: Arc<Gate>,
     recorder: Recorder,
     health: Arc<HealthBook>,
     values: Values,
+    requirements: Arc<dyn Requirements>,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,6 +75,7 @@ impl DecisionPoint {
         gate: Arc<Gate>,
         recorder: Recorder,
         health: Arc<HealthBook>,
+        requirements: Arc<dyn Requirements>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -66,6 +83,7 @@ impl DecisionPoint {
             recorder,
             health,
             values: Values::default(),
+            requirements,
             clock,
         }
     }
@@ -94,6 +112,12 @@ impl DecisionPoint {
         caller: &Caller,
     ) -> Result<Recorded<Decision>, AuditError> {
         let decision = self.consider(ask).await;
+        if decision.effect() == Effect::Allow
+            && ask.purpose == Purpose::Run
+            && decision.carries_question()
+        {
+            return Ok(self.recorder.carried(decision));
+        }
         let managed_read = decision.code() == Code::Builtin && !decision.modifies();
         if managed_read && ask.purpose == Purpose::Run {
             return Ok(self.recorder.counted(decision, caller));
@@ -113,6 +137,29 @@ impl DecisionPoint {
         self.recorder
             .simulation(self.consider(ask).await, caller)
             .await
+    }
+
+    /// Decides a question with everything that leads to the answer, and records it as one that does nothing.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn explain(&self, ask: &Ask, caller: &Caller) -> Result<Explained, AuditError> {
+        let situation = self.gate.situation();
+        let request = self.facts(&situation, ask).await;
+        let engine = &situation.engine;
+        let explained = catch_unwind(AssertUnwindSafe(|| {
+            let problems = engine.argument_problems(&request);
+            (engine.decide(&request), engine.explain(&request), problems)
+        }));
+        let (decision, explanation, parameter_problems) = explained.map_err(|_| {
+            tracing::error!(action_id = %request.action_id, "the rules panicked");
+            AuditError::Unavailable("the rules broke on this question".to_owned())
+        })?;
+        Ok(Explained {
+            decision: self.recorder.simulation(decision, caller).await?,
+            explanation,
+            parameter_problems,
+        })
     }
 
     /// Decides without recording: for questions about many tools at once, whose record is that of the question.
@@ -139,6 +186,12 @@ impl DecisionPoint {
         let engine = &situation.engine;
         let arguments = engine.complete(&ask.resource.name, ask.arguments.clone());
         let mut context = facts::context(situation, Moment::of(&*self.clock), &self.health);
+        if engine
+            .tool(&ask.resource.name)
+            .is_some_and(|tool| tool.owner == Owner::Gateway)
+        {
+            context.required = self.requirements.needs(ask);
+        }
         let sources = engine.value_sources(&ask.resource.name);
         if !sources.is_empty() {
             context.values = self

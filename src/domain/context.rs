@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, ModeName, Timestamp};
+use super::{Digest, ModeName, Roles, Timestamp};
 
 /// Whether the loaded bundle is the one that was signed off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,6 +107,9 @@ pub struct Context {
     pub service_health: Arc<BTreeMap<String, Health>>,
     /// Answers of the value sources that the tool's constraints name, by source tool.
     pub values: BTreeMap<Arc<str>, ValueList>,
+    /// Roles of which the caller needs one for what this call's arguments ask of a gateway tool; none: only those that
+    /// the tool needs anyway.
+    pub required: Roles,
     /// The first quota that is used up, if one is.
     pub quota: Option<QuotaVerdict>,
     /// An approval for this request, if there is one.
@@ -128,6 +131,7 @@ impl Context {
             incident_scope: None,
             service_health: Arc::default(),
             values: BTreeMap::new(),
+            required: Roles::NONE,
             quota: None,
             approval: None,
             overrides: Vec::new(),

@@ -207,9 +207,9 @@ impl PrincipalStatus {
 pub struct Principal {
     /// The agent that is governed.
     pub agent_id: AgentId,
-    /// The revision of its registration that this was read from; 0 when it is not registered. A permit of an older
-    /// revision does not start.
-    pub revision: u64,
+    /// Counts what the registry learned, up to when this was read of the agent; 0 when it is not registered. A permit
+    /// with another stamp than the agent has does not start.
+    pub stamp: u64,
     /// Its trust, from the registry.
     pub trust: TrustLevel,
     /// Whether it is suspended, from the registry.

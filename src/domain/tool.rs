@@ -77,6 +77,8 @@ pub struct ToolFacts {
     /// Whether it runs under lockdown and after a failed integrity check (the safety set of `spec/decision.md`, stage 1).
     /// `set_mode` is in it only towards the default mode, which the engine checks.
     pub safety: bool,
+    /// Whether a call of it only asks the engine about something else, which is what gets on record.
+    pub asks: bool,
     /// Whether its definition changed and waits for a person.
     pub quarantined: bool,
     /// JSON Schema of its arguments; the root is an object.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::audit::{Filter, QueryError, RecordKind, Status};
+use crate::audit::{Filter, RecordKind, Status};
 use crate::domain::{Role, Roles, Timestamp, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
-use super::{Governance, count, mendable, schemas, text};
+use super::{Governance, count, cursor, mendable, schemas, text};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let auditor = Roles::of(&[Role::Auditor]);
@@ -39,11 +39,11 @@ pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Ou
     let limit = count(permit, "limit")
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(100);
-    let cursor = text(permit, "cursor").map(str::to_owned);
+    let start = text(permit, "cursor").map(str::to_owned);
     let reader = Arc::clone(&governance.reader);
-    let page = apart(move || reader.query(&filter, cursor.as_deref(), limit))
+    let page = apart(move || reader.query(&filter, start.as_deref(), limit))
         .await?
-        .map_err(unread)?;
+        .map_err(cursor)?;
     let entries = &page.records;
     Ok(Output::of(json!({
         "entries": entries,
@@ -55,7 +55,7 @@ pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Ou
 
 pub(super) async fn verify(governance: &Governance) -> Result<Output, ToolError> {
     let reader = Arc::clone(&governance.reader);
-    let report = apart(move || reader.verify()).await?.map_err(unread)?;
+    let report = apart(move || reader.verify()).await?.map_err(cursor)?;
     Ok(Output::of(json!(report)))
 }
 
@@ -66,19 +66,6 @@ async fn apart<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|fault| ToolError::Unavailable(fault.to_string()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn unread(fault: QueryError) -> ToolError {
-    match &fault {
-        QueryError::Cursor(_) => mendable(
-            Fault::Value,
-            "cursor",
-            fault.to_string(),
-            "leave it out to start at the newest",
-        ),
-        QueryError::Unavailable(_) => ToolError::Unavailable(fault.to_string()),
-    }
 }
 
 fn filter(permit: &Permit) -> Result<Filter, ToolError> {

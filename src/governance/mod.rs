@@ -1,9 +1,13 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
+mod agents; // tools: who is registered
 mod audit_log; // tools: the trail, read and verified
+mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
+mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod question; // tools: what would be answered
 mod reload; // a new version of the policy becomes the live one
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
@@ -14,12 +18,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::{AuditError, ChangeNote, TrailReader};
+use crate::audit::{AuditError, ChangeNote, Cursors, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
+pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
 pub use reload::{Loaded, activate, homeless, load};
 pub use status::Facts;
@@ -29,22 +34,33 @@ pub struct Governance {
     decision_point: Arc<DecisionPoint>,
     reader: Arc<dyn TrailReader>,
     facts: Facts,
+    cursors: Cursors,
     data_dir: PathBuf,
 }
 
+/// What the gateway's tools read.
+pub struct Books {
+    /// The trail.
+    pub reader: Arc<dyn TrailReader>,
+    /// Cursors of lists.
+    pub cursors: Cursors,
+}
+
 impl Governance {
-    /// The backend over this decision point and trail.
+    /// The backend over this decision point and these books.
     #[must_use]
     pub fn new(
         decision_point: Arc<DecisionPoint>,
-        reader: Arc<dyn TrailReader>,
+        books: Books,
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
+        let Books { reader, cursors } = books;
         Self {
             decision_point,
             reader,
             facts,
+            cursors,
             data_dir,
         }
     }
@@ -64,6 +80,8 @@ pub fn definitions() -> Vec<ToolDefinition> {
         lockdown::definitions(),
         status::definitions(),
         audit_log::definitions(),
+        agents::definitions(),
+        question::definitions(),
     ]
     .concat()
 }
@@ -88,6 +106,15 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "register_agent" => agents::register(self, &permit).await,
+                "list_agents" => agents::list(self, &permit),
+                "get_agent" => agents::get(self, &permit),
+                "suspend_agent" => agents::suspend(self, &permit).await,
+                "reinstate_agent" => agents::reinstate(self, &permit).await,
+                "remove_agent" => agents::remove(self, &permit).await,
+                "validate_action" => question::validate(self, &permit).await,
+                "simulate_action" => question::simulate(self, &permit).await,
+                "list_allowed_tools" => question::allowed(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,
@@ -143,6 +170,20 @@ fn known_mode(bundle: &Bundle, name: &str) -> Result<ModeName, ToolError> {
             "mode names are exact and case-sensitive",
         )
     })
+}
+
+/// A cursor that is not one of this list.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn cursor(fault: QueryError) -> ToolError {
+    match &fault {
+        QueryError::Cursor(_) => mendable(
+            Fault::Value,
+            "cursor",
+            fault.to_string(),
+            "leave it out to start at the beginning",
+        ),
+        QueryError::Unavailable(_) => ToolError::Unavailable(fault.to_string()),
+    }
 }
 
 fn mendable(

@@ -155,6 +155,7 @@ pub struct Decision {
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
+    pub(super) carries_question: bool,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
 }
@@ -291,5 +292,11 @@ impl Decision {
     #[must_use]
     pub const fn modifies(&self) -> bool {
         self.modifies
+    }
+
+    /// Whether the tool only asks the engine about something else, which is what gets on record.
+    #[must_use]
+    pub const fn carries_question(&self) -> bool {
+        self.carries_question
     }
 }

@@ -264,6 +264,7 @@ impl Engine {
             remedy: answer.remedy,
             retry_after_seconds,
             modifies,
+            carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

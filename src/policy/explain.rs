@@ -169,6 +169,15 @@ impl Engine {
         }
     }
 
+    /// What is wrong with the arguments by schema and constraints, whatever the answer rests on.
+    #[must_use]
+    pub fn argument_problems(&self, request: &Arc<ActionRequest>) -> Vec<String> {
+        let evaluation = Evaluation::new(self, request, Silent);
+        let mut problems = evaluation.problems(|this, report| this.check_schema(report));
+        problems.extend(evaluation.problems(|this, report| this.check_constraints(report)));
+        problems
+    }
+
     /// What each shadow policy that touches the request would have made of it; `enforced` is the effect that counts.
     #[must_use]
     pub fn shadow(&self, request: &ActionRequest, enforced: Effect) -> Vec<ShadowTrace> {

@@ -139,14 +139,16 @@ impl<T: Trace> Evaluation<'_, T> {
         ))
     }
 
-    /// Stage 7.
+    /// Stage 7: what the tool needs, and what this call of it needs besides.
     pub(super) fn roles(&mut self) -> Passed {
         let Some(plan) = self.plan else { return Ok(()) };
-        let needs = plan.facts.needs;
-        if needs.bits() == 0 || needs.meets(self.request.principal.roles) {
-            return Ok(());
+        let request = self.request;
+        for needs in [plan.facts.needs, request.context.required] {
+            if needs.bits() != 0 && !needs.meets(request.principal.roles) {
+                return Err(verdict::role_required(request, needs));
+            }
         }
-        Err(verdict::role_required(&plan.facts.name, needs))
+        Ok(())
     }
 
     /// Stage 8.

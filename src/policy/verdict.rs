@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{AgentId, ModeName, NameError, Roles};
+use crate::domain::{ActionRequest, AgentId, Authentication, ModeName, NameError, Roles};
 
 use super::code::Code;
 use super::decision::{Remedy, RemedyKind, Text};
@@ -158,16 +158,24 @@ pub(super) fn agent_not_allowed(tool: &str, agent: &AgentId) -> Box<Denial> {
     )
 }
 
-pub(super) fn role_required(tool: &str, needs: Roles) -> Box<Denial> {
+pub(super) fn role_required(request: &ActionRequest, needs: Roles) -> Box<Denial> {
+    let tool = &request.resource.name;
     let roles: Vec<&str> = needs.iter().map(crate::domain::Role::as_str).collect();
     let roles = roles.join(" or ");
     let reason = format!("Tool '{tool}' needs role {roles}");
-    denial(
-        Code::RoleRequired,
-        reason,
-        RemedyKind::Role,
-        format!("a caller with role {roles}"),
-    )
+    // In local mode only a model lacks roles; the person at the keyboard has them all.
+    let remedy = match request.principal.authentication {
+        Authentication::Local => format!(
+            "a caller with role {roles}: the person at the keyboard over REST or CLI, or a gateway started with \
+             `--mcp-role {}`",
+            needs
+                .iter()
+                .next()
+                .map_or("admin", crate::domain::Role::as_str)
+        ),
+        Authentication::None | Authentication::Internal => format!("a caller with role {roles}"),
+    };
+    denial(Code::RoleRequired, reason, RemedyKind::Role, remedy)
 }
 
 pub(super) fn mode_blocked<T: Trace>(evaluation: &Evaluation<'_, T>) -> Box<Denial> {

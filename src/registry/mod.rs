@@ -1,9 +1,17 @@
 //! Which agents there are and how far each is trusted.
 
-use std::sync::Arc;
+mod standing; // what a decision needs of an agent
+mod store; // what the registry needs from a store
 
-use crate::domain::{AgentId, PatternList, Principal, PrincipalStatus, TrustLevel};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::{Agent, AgentId, PatternList, Principal, PrincipalStatus, TrustLevel};
 use crate::identity::Identity;
+
+use standing::Standing;
+pub use standing::{ListProblem, list_problems};
+pub use store::{AgentFilter, AgentStore, RegistryUnread};
 
 /// Why nobody can act for the agent that was named.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,16 +29,103 @@ pub enum RegistryRefusal {
     },
 }
 
-/// The registry of agents.
-///
-/// Until agents can be registered it knows only the gateway's own ids; any other agent that an operator
-/// names has trust low and nothing of its own, as an agent that nobody vouched for.
-#[derive(Debug, Default)]
+/// How many agents there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// In all.
+    pub total: u64,
+    /// Suspended ones.
+    pub suspended: u64,
+    /// Those that registered themselves and that nobody has adopted.
+    pub auto_registered: u64,
+    /// By trust, in the order of [`TrustLevel::ALL`].
+    pub by_trust: [u64; 4],
+}
+
+/// The registry of agents: what decisions need of each, read from the store at start and kept with every change.
 pub struct Registry {
+    /// Guards what is known; held for a look-up or the swap of one agent, never while anything is written.
+    known: RwLock<Known>,
+    store: Arc<dyn AgentStore>,
     no_list: Arc<PatternList>,
 }
 
+#[derive(Default)]
+struct Known {
+    agents: HashMap<AgentId, Standing>,
+    counts: Counts,
+    /// Counts what was learned: two states of an agent never have the same stamp, not even after it was forgotten.
+    learned: u64,
+}
+
 impl Registry {
+    /// The registry as the store has it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(store: Arc<dyn AgentStore>) -> Result<Self, RegistryUnread> {
+        let registry = Self {
+            known: RwLock::default(),
+            no_list: Arc::default(),
+            store,
+        };
+        registry.store.each(&mut |agent| registry.keep(&agent))?;
+        Ok(registry)
+    }
+
+    /// The full records of agents.
+    #[must_use]
+    pub fn store(&self) -> &dyn AgentStore {
+        &*self.store
+    }
+
+    /// How many agents there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.known().counts
+    }
+
+    /// How many agents fit the filter.
+    #[must_use]
+    pub fn count(&self, filter: AgentFilter) -> u64 {
+        let fits = |standing: &&Standing| {
+            filter
+                .trust_level
+                .is_none_or(|trust| trust == standing.trust)
+                && filter.status.is_none_or(|status| status == standing.status)
+        };
+        let known = self.known();
+        u64::try_from(known.agents.values().filter(fits).count()).unwrap_or(u64::MAX)
+    }
+
+    /// The stamp of what is known of the agent; 0 when it is not registered.
+    #[must_use]
+    pub fn stamp(&self, agent_id: &AgentId) -> u64 {
+        self.known()
+            .agents
+            .get(agent_id)
+            .map_or(0, |standing| standing.stamp)
+    }
+
+    /// Takes over what was written of an agent.
+    pub fn keep(&self, agent: &Agent) {
+        let mut standing = Standing::of(agent, &self.no_list);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.learned += 1;
+        standing.stamp = known.learned;
+        let before = known
+            .agents
+            .insert(agent.agent_id.clone(), standing.clone());
+        known.counts.swap(before.as_ref(), Some(&standing));
+    }
+
+    /// Forgets an agent whose end was written.
+    pub fn forget(&self, agent_id: &AgentId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.agents.remove(agent_id);
+        known.counts.swap(before.as_ref(), None);
+    }
+
     /// The principal for whom a call is decided: the caller, or the agent that it acts for.
     ///
     /// # Errors
@@ -40,69 +135,90 @@ impl Registry {
         identity: &Identity,
         named: Option<AgentId>,
     ) -> Result<Principal, RegistryRefusal> {
-        let agent_id = named.unwrap_or_else(|| identity.id.clone());
-        let acts_for_another = agent_id != identity.id;
-        if acts_for_another {
-            if !identity.may_act_for_others {
-                return Err(RegistryRefusal::NotForOthers {
-                    caller: identity.id.clone(),
-                    agent: agent_id,
-                });
+        let caller = self.principal(identity.id.clone(), |principal| Principal {
+            roles: identity.roles,
+            authentication: identity.authentication,
+            ..principal
+        });
+        match named.filter(|agent| *agent != identity.id) {
+            None => Ok(caller),
+            Some(agent) if identity.may_act_for_others => self.subject(&caller, agent),
+            Some(agent) => Err(RegistryRefusal::NotForOthers {
+                caller: identity.id.clone(),
+                agent,
+            }),
+        }
+    }
+
+    /// The agent as somebody else asks about it, or acts for it: its own trust and lists, the caller's roles.
+    ///
+    /// # Errors
+    /// When the id belongs to the gateway itself.
+    pub fn subject(
+        &self,
+        caller: &Principal,
+        agent_id: AgentId,
+    ) -> Result<Principal, RegistryRefusal> {
+        if agent_id == caller.agent_id {
+            return Ok(caller.clone());
+        }
+        if agent_id.is_reserved() && agent_id.as_str() != "local" {
+            return Err(RegistryRefusal::Reserved(agent_id));
+        }
+        let asking = caller.acted_by.as_ref().unwrap_or(&caller.agent_id);
+        Ok(self.principal(agent_id, |principal| Principal {
+            roles: caller.roles,
+            acted_by: Some(asking.clone()),
+            authentication: caller.authentication,
+            ..principal
+        }))
+    }
+
+    /// The agent as it is known, finished by `with`.
+    fn principal(&self, agent_id: AgentId, with: impl FnOnce(Principal) -> Principal) -> Principal {
+        let known = self.known();
+        let standing = known.agents.get(&agent_id).cloned();
+        drop(known);
+        let standing = standing.unwrap_or_else(|| {
+            // The gateway's own ids are nobody's agents; of an agent that nobody vouched for nothing is believed.
+            let ours = agent_id.is_reserved() && agent_id.as_str() != "anonymous";
+            let trust = if ours {
+                TrustLevel::Admin
+            } else {
+                TrustLevel::Low
+            };
+            Standing::unregistered(trust, &self.no_list)
+        });
+        with(standing.principal(agent_id))
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// Counts one agent instead of another.
+    fn swap(&mut self, before: Option<&Standing>, after: Option<&Standing>) {
+        for (standing, by) in [(before, -1), (after, 1)] {
+            let Some(standing) = standing else { continue };
+            let add = |count: &mut u64| *count = count.saturating_add_signed(by);
+            add(&mut self.total);
+            if standing.status == PrincipalStatus::Suspended {
+                add(&mut self.suspended);
             }
-            if agent_id.is_reserved() && agent_id.as_str() != "local" {
-                return Err(RegistryRefusal::Reserved(agent_id));
+            if standing.auto_registered {
+                add(&mut self.auto_registered);
+            }
+            let place = TrustLevel::ALL
+                .iter()
+                .position(|level| *level == standing.trust);
+            if let Some(count) = place.and_then(|place| self.by_trust.get_mut(place)) {
+                add(count);
             }
         }
-        let trust = if agent_id.is_reserved() {
-            TrustLevel::Admin
-        } else {
-            TrustLevel::Low
-        };
-        Ok(Principal {
-            agent_id,
-            revision: 0,
-            trust,
-            status: PrincipalStatus::Active,
-            allowed_tools: Arc::clone(&self.no_list),
-            denied_tools: Arc::clone(&self.no_list),
-            roles: identity.roles,
-            acted_by: acts_for_another.then(|| identity.id.clone()),
-            authentication: identity.authentication,
-        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::audit::Door;
-    use crate::identity::{Authenticator as _, Credentials, LocalAuthenticator};
-
-    use super::*;
-
-    fn caller(door: Door) -> Identity {
-        let local = LocalAuthenticator::new().expect("reserved ids are ids");
-        local.authenticate(door, Credentials::None).expect("local")
-    }
-
-    #[test]
-    fn an_agent_that_nobody_vouched_for_has_low_trust_and_the_callers_roles() {
-        let named = AgentId::parse("etl-1").expect("an id");
-        let principal = Registry::default()
-            .resolve(&caller(Door::Rest), Some(named))
-            .expect("an operator may");
-        assert_eq!(principal.trust, TrustLevel::Low);
-        assert_eq!(
-            principal.acted_by.expect("acted for").as_str(),
-            "local-operator"
-        );
-    }
-
-    #[test]
-    fn nobody_acts_for_the_gateway_and_a_model_for_nobody() {
-        let gateway = AgentId::parse("gateway").expect("an id");
-        let refusal = Registry::default().resolve(&caller(Door::Rest), Some(gateway.clone()));
-        assert!(matches!(refusal, Err(RegistryRefusal::Reserved(_))));
-        let refusal = Registry::default().resolve(&caller(Door::Mcp), Some(gateway));
-        assert!(matches!(refusal, Err(RegistryRefusal::NotForOthers { .. })));
-    }
-}
+mod tests;

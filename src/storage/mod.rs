@@ -8,7 +8,7 @@ mod sqlite; // tables and statements
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audit::{Trail, TrailReader};
+use crate::audit::{Cursors, Trail, TrailReader};
 use crate::domain::Secret;
 
 pub use error::StoreError;
@@ -104,6 +104,12 @@ impl Store {
     /// When the store cannot be read.
     pub fn reader(&self) -> Result<Arc<dyn TrailReader>, StoreError> {
         Ok(Arc::new(Reader::open(&self.database, &self.key)?))
+    }
+
+    /// Cursors of lists, signed for this store.
+    #[must_use]
+    pub fn cursors(&self) -> Cursors {
+        Cursors::new(&self.key)
     }
 
     /// What is stored beside the trail.

@@ -36,6 +36,7 @@ impl ToolDefinition {
             },
             needs: Roles::NONE,
             safety: false,
+            asks: false,
             quarantined: false,
             input_schema: Arc::new(input_schema),
         };
@@ -53,6 +54,13 @@ impl ToolDefinition {
     #[must_use]
     pub fn safe(mut self) -> Self {
         self.facts.safety = true;
+        self
+    }
+
+    /// The same, whose call only asks the engine about something else.
+    #[must_use]
+    pub fn asks(mut self) -> Self {
+        self.facts.asks = true;
         self
     }
 

@@ -80,6 +80,8 @@ pub enum Fault {
     Missing,
     /// Something that stands in the way (409).
     Conflict,
+    /// Too much of something, for now (429; 200 in the execution API).
+    Busy,
 }
 
 /// Why a tool did not do its work.

@@ -44,6 +44,12 @@ impl Permit {
         self.of.clone()
     }
 
+    /// Where the call came from.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        self.of.caller()
+    }
+
     /// Whether it is one of many reads that share a record, and has no outcome of its own.
     #[must_use]
     pub const fn is_counted(&self) -> bool {

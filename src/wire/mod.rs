@@ -8,4 +8,4 @@ mod strict; // JSON as we take it: no duplicate key, bounded
 pub use execute::{ExecuteFault, ExecuteRequest, ExecutionMode};
 pub use fields::{FieldProblem, Fields};
 pub use problem::{Problem, ProblemCode};
-pub use strict::{MAX_DEPTH, MAX_NODES, StrictError, read_object};
+pub use strict::{MAX_DEPTH, MAX_NODES, StrictError, read_object, read_value};

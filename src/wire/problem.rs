@@ -47,6 +47,8 @@ problem_codes! {
     Forbidden = "forbidden", 403, "Not allowed";
     /// The Host or Origin header is not one that is served.
     ForbiddenOrigin = "forbidden_origin", 403, "Host or origin not served";
+    /// Too much of something, for now.
+    TooMany = "too_many", 429, "Too much for now";
     /// Nothing is here.
     NotFound = "not_found", 404, "Not found";
     /// The path exists for another method.

@@ -22,11 +22,11 @@ pub enum StrictError {
     NotAnObject(&'static str),
 }
 
-/// Reads one JSON object and nothing behind it.
+/// Reads one JSON value and nothing behind it.
 ///
 /// # Errors
-/// When the bytes are not UTF-8, not JSON, hold a key twice, nest or count too much, or are not one object.
-pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
+/// When the bytes are not UTF-8, not JSON, hold a key twice, or nest or count too much.
+pub fn read_value(bytes: &[u8]) -> Result<Value, StrictError> {
     let text = std::str::from_utf8(bytes).map_err(|fault| {
         StrictError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))
     })?;
@@ -40,7 +40,15 @@ pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
     .deserialize(&mut deserializer)
     .map_err(unreadable)?;
     deserializer.end().map_err(unreadable)?;
-    match value {
+    Ok(value)
+}
+
+/// Reads one JSON object and nothing behind it.
+///
+/// # Errors
+/// As [`read_value`], and when it is not an object.
+pub fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, StrictError> {
+    match read_value(bytes)? {
         Value::Object(map) => Ok(map),
         Value::Array(_) => Err(StrictError::NotAnObject("an array")),
         Value::String(_) => Err(StrictError::NotAnObject("a text")),

@@ -171,6 +171,35 @@ async fn a_change_of_any_byte_of_a_stored_row_is_found_and_its_record_is_named()
     assert!(verify(dir.path()).intact);
 }
 
+#[tokio::test]
+async fn no_copy_of_a_record_stands_in_the_file_that_could_be_changed_unseen() {
+    // Enough for pages to be split, which moves records.
+    let dir = store_with(60).await;
+    let path = dir.path().join("policyguard.db");
+    let whole = fs::read(&path).unwrap();
+    let texts: Vec<usize> = whole
+        .windows(22)
+        .enumerate()
+        .filter(|(_, window)| *window == br#""resource":"get_status"#)
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(texts.len(), 120, "two records an attempt, each once");
+    // In the indexes a record's tool stands in front of its type.
+    let in_indexes = whole
+        .windows(19)
+        .enumerate()
+        .filter(|(_, window)| *window == b"get_statustool_call")
+        .map(|(at, _)| at);
+    let mut bytes = whole.clone();
+    for at in texts.into_iter().chain(in_indexes).step_by(7) {
+        bytes[at + 3] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let report = verify(dir.path());
+        assert!(report.first_fault.is_some(), "at {at}: {report:?}");
+        bytes[at + 3] = whole[at + 3];
+    }
+}
+
 /// Where in the file the row of this record lies (the file format of SQLite, "B-tree pages").
 fn cell_of(file: &[u8], seq: u64) -> std::ops::Range<usize> {
     const PAGE: usize = 4096;

@@ -165,6 +165,7 @@ impl ToolBackend for Broken {
             annotations: Annotations::default(),
             needs: Roles::NONE,
             safety: false,
+            asks: false,
             quarantined: false,
             input_schema: Arc::new(json!({ "type": "object" })),
         };

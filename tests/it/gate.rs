@@ -29,6 +29,7 @@ impl ToolBackend for Witness {
             annotations: Annotations::default(),
             needs: Roles::NONE,
             safety: false,
+            asks: false,
             quarantined: false,
             input_schema: Arc::new(
                 json!({ "type": "object", "properties": {}, "additionalProperties": false }),

@@ -57,6 +57,7 @@ fn engine() -> Engine {
         annotations: Annotations::default(),
         needs: Roles::NONE,
         safety: false,
+        asks: false,
         quarantined: false,
         input_schema: Arc::new(json!({"type": "object"})),
     };
@@ -123,7 +124,7 @@ impl Asker {
             action_id: recorder.next_action_id(),
             principal: Principal {
                 agent_id: self.agent.clone(),
-                revision: 0,
+                stamp: 0,
                 trust: TrustLevel::Medium,
                 status: PrincipalStatus::Active,
                 allowed_tools: Arc::default(),

@@ -100,7 +100,7 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
     let principal = Principal {
         agent_id: AgentId::parse(&args.agent)
             .map_err(|fault| CliError::Usage(fault.to_string()))?,
-        revision: 0,
+        stamp: 0,
         trust: TrustLevel::parse(&args.trust)
             .ok_or_else(|| usage("trust level", &args.trust, &trusts.join(", ")))?,
         status: PrincipalStatus::Active,

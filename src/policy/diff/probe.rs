@@ -241,7 +241,7 @@ fn concerns(rule: &Rule, request: &ActionRequest) -> bool {
 fn request(agent: &AgentId, now: Timestamp) -> ActionRequest {
     let principal = Principal {
         agent_id: agent.clone(),
-        revision: 0,
+        stamp: 0,
         trust: TrustLevel::Low,
         status: PrincipalStatus::Active,
         allowed_tools: Arc::new(PatternList::default()),

@@ -73,7 +73,7 @@ impl CaseRequest {
             action_id: ActionId::from_bits(0),
             principal: Principal {
                 agent_id: agent.id.clone(),
-                revision: 0,
+                stamp: 0,
                 trust: agent.trust,
                 status,
                 allowed_tools: Arc::new(agent.allowed_tools.clone()),

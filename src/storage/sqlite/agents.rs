@@ -1,11 +1,12 @@
-//! The registry of agents.
+//! The registry of agents: port `AgentStore`.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::error::StoreError;
 use super::state::{States, decode, json};
 use crate::audit::Conflict;
-use crate::domain::{Agent, AgentId, PrincipalStatus, TrustLevel};
+use crate::domain::{Agent, AgentId, PrincipalStatus};
+use crate::registry::{AgentFilter, AgentStore, RegistryUnread};
 
 /// Keeps the agent if its revision follows the stored one.
 pub(super) fn put(
@@ -61,12 +62,32 @@ const fn conflict(wanted: u64, stored: u64) -> Conflict {
     }
 }
 
+impl AgentStore for States {
+    fn get(&self, agent_id: &AgentId) -> Result<Option<Agent>, RegistryUnread> {
+        self.agent(agent_id).map_err(unread)
+    }
+
+    fn list(
+        &self,
+        filter: AgentFilter,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Agent>, RegistryUnread> {
+        self.agents_after(filter, after, limit).map_err(unread)
+    }
+
+    fn each(&self, take: &mut dyn FnMut(Agent)) -> Result<(), RegistryUnread> {
+        self.each_agent(take).map_err(unread)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn unread(fault: StoreError) -> RegistryUnread {
+    RegistryUnread(fault.to_string())
+}
+
 impl States {
-    /// Hands over every agent, by id.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn each_agent(&self, mut take: impl FnMut(Agent)) -> Result<(), StoreError> {
+    fn each_agent(&self, take: &mut dyn FnMut(Agent)) -> Result<(), StoreError> {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT state FROM agents ORDER BY agent_id")?;
         let mut rows = statement.query(())?;
@@ -79,11 +100,7 @@ impl States {
         Ok(())
     }
 
-    /// The agent, if it is registered.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn agent(&self, agent_id: &AgentId) -> Result<Option<Agent>, StoreError> {
+    fn agent(&self, agent_id: &AgentId) -> Result<Option<Agent>, StoreError> {
         let state: Option<String> = self
             .connection()
             .prepare_cached("SELECT state FROM agents WHERE agent_id = ?1")?
@@ -92,15 +109,10 @@ impl States {
         state.map(|state| decode("agent", &state)).transpose()
     }
 
-    /// Agents of this trust and status behind this id, by id.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn agents_after(
+    fn agents_after(
         &self,
+        filter: AgentFilter,
         after: &str,
-        trust: Option<TrustLevel>,
-        status: Option<PrincipalStatus>,
         limit: usize,
     ) -> Result<Vec<Agent>, StoreError> {
         let connection = self.connection();
@@ -111,8 +123,10 @@ impl States {
         let rows = statement.query_map(
             (
                 after,
-                trust.map(|trust| trust as i64),
-                status.map(|status| status == PrincipalStatus::Suspended),
+                filter.trust_level.map(|trust| trust as i64),
+                filter
+                    .status
+                    .map(|status| status == PrincipalStatus::Suspended),
                 i64::try_from(limit).unwrap_or(i64::MAX),
             ),
             |row| row.get::<_, String>(0),

@@ -11,10 +11,10 @@ use super::audit::{load_head, parse};
 use super::connect_read_only;
 use super::search::Search;
 use crate::audit::{
-    AuditRecord, Columns, Cursors, Filter, Head, Page, QueryError, Report, Stored, TrailReader,
-    Verifier, action_code, action_sequence,
+    AuditRecord, Columns, Cursors, Fault, Filter, FirstFault, Head, Page, QueryError, Report,
+    Stored, TrailReader, Verifier, action_code, action_sequence,
 };
-use crate::domain::{ActionId, IdSequence, Secret};
+use crate::domain::{ActionId, IdSequence, Secret, Timestamp};
 
 /// Connections that are kept open between reads.
 const KEPT: usize = 4;
@@ -106,6 +106,18 @@ impl TrailReader for Reader {
         })
     }
 
+    fn last_seen(&self, agent_id: &str) -> Result<Option<Timestamp>, QueryError> {
+        self.with(|connection| {
+            let at: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT at FROM records WHERE agent = ?1 ORDER BY seq DESC LIMIT 1",
+                )?
+                .query_row([agent_id], |row| row.get(0))
+                .optional()?;
+            Ok(at.map(Timestamp::from_millis))
+        })
+    }
+
     fn action(&self, id: ActionId) -> Result<Vec<AuditRecord>, QueryError> {
         let code = action_code(id, &self.actions);
         self.with(|connection| {
@@ -169,6 +181,7 @@ impl TrailReader for Reader {
         if report.intact {
             report.damage = self.with(|connection| Ok(damage(connection)))?;
             report.intact = report.damage.is_none();
+            report.first_fault = report.damage.as_deref().and_then(record_of);
         }
         Ok(report)
     }
@@ -300,4 +313,16 @@ fn damage(connection: &Connection) -> Option<String> {
         Ok(found) => Some(found),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// The record that the damage is about, where an index says something else of it than it says itself.
+fn record_of(damage: &str) -> Option<FirstFault> {
+    let (row, index) = damage
+        .strip_prefix("row ")?
+        .split_once(" missing from index ")?;
+    let seq = row.parse().ok()?;
+    let how = Fault::Changed;
+    index
+        .starts_with("records_by_")
+        .then_some(FirstFault { seq, how })
 }

@@ -24,10 +24,14 @@ pub(super) fn problem(problem: &Problem) -> Response {
     response.extensions_mut().insert(problem.clone());
     let media = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, media);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let again = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+        StatusCode::TOO_MANY_REQUESTS => Some("60"),
+        _ => None,
+    };
+    if let Some(seconds) = again {
+        let seconds = HeaderValue::from_static(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }
@@ -54,17 +58,20 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
                 Fault::Value | Fault::Range => ProblemCode::InvalidValue,
                 Fault::Missing => ProblemCode::NotFound,
                 Fault::Conflict => ProblemCode::Conflict,
+                Fault::Busy => ProblemCode::TooMany,
             };
             let detail = if code == ProblemCode::InvalidFields {
                 json!([FieldProblem::new("value", "body", error, message)])
             } else {
                 Value::String(message)
             };
-            problem(
-                &Problem::new(code, detail)
-                    .hint(hint)
-                    .action(decision.request().action_id),
-            )
+            let mut said = Problem::new(code, detail)
+                .hint(hint)
+                .action(decision.request().action_id);
+            if !error.contains(' ') && code != ProblemCode::InvalidFields {
+                said.code = error;
+            }
+            problem(&said)
         }
         Body::Refused => problem(&refusal(&decision, style)),
         Body::Shadow { .. } => problem(&Problem::new(
@@ -156,11 +163,15 @@ pub(super) fn executed(answer: Answer) -> Value {
             set("result", detail);
         }
         Body::Mendable {
+            fault,
             error,
             message,
             hint,
-            ..
         } => {
+            if fault == Fault::Busy {
+                set("code", json!(error));
+                set("retry_after", json!(60));
+            }
             set("error", json!(format!("Execution error: {message}")));
             set(
                 "result",

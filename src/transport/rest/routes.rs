@@ -63,6 +63,17 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/lockdown" => set_lockdown, Body;
     POST "/api/v1/lockdown/drill" => drill_lockdown, Body;
 
+    GET "/api/v1/agents" => list_agents, Query;
+    GET "/api/v1/agents/{agent_id}" => get_agent, Query;
+    PUT "/api/v1/agents/{agent_id}" => register_agent, Body;
+    DELETE "/api/v1/agents/{agent_id}" => remove_agent, Query;
+    POST "/api/v1/agents/{agent_id}/suspend" => suspend_agent, Body;
+    POST "/api/v1/agents/{agent_id}/reinstate" => reinstate_agent, Body;
+
+    POST "/api/v1/decisions/validate" => validate_action, Body;
+    POST "/api/v1/decisions/explain" => simulate_action, Body;
+    GET "/api/v1/decisions/allowed" => list_allowed_tools, Query;
+
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;
 };

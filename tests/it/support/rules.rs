@@ -209,6 +209,7 @@ pub(crate) fn tool(name: &str, class: ToolClass, schema: Value) -> ToolFacts {
         annotations: Annotations::default(),
         needs: Roles::NONE,
         safety: false,
+        asks: false,
         quarantined: false,
         input_schema: Arc::new(schema),
     }
@@ -232,7 +233,7 @@ pub(crate) fn gateway_tool(name: &str, needs: &[Role], safety: bool) -> ToolFact
 pub(crate) fn principal(trust: TrustLevel) -> Principal {
     Principal {
         agent_id: AgentId::parse("etl-1").expect("an agent id"),
-        revision: 0,
+        stamp: 0,
         trust,
         status: PrincipalStatus::Active,
         allowed_tools: Arc::new(PatternList::default()),
