@@ -7,8 +7,9 @@ mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod policies; // tools: versions of the policy
 mod question; // tools: what would be answered
-mod reload; // a new version of the policy becomes the live one
+mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
 mod status; // tools: what holds now, which tools there are
@@ -26,7 +27,8 @@ use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError
 
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
-pub use reload::{Loaded, activate, homeless, load};
+pub use policies::{NotReloaded, Policies};
+pub use reload::{Loaded, homeless, load};
 pub use status::Facts;
 
 /// The gateway's own tools.
@@ -35,6 +37,7 @@ pub struct Governance {
     reader: Arc<dyn TrailReader>,
     facts: Facts,
     cursors: Cursors,
+    policies: Arc<Policies>,
     data_dir: PathBuf,
 }
 
@@ -44,6 +47,8 @@ pub struct Books {
     pub reader: Arc<dyn TrailReader>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// Versions of the policy.
+    pub policies: Arc<Policies>,
 }
 
 impl Governance {
@@ -55,12 +60,17 @@ impl Governance {
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
-        let Books { reader, cursors } = books;
+        let Books {
+            reader,
+            cursors,
+            policies,
+        } = books;
         Self {
             decision_point,
             reader,
             facts,
             cursors,
+            policies,
             data_dir,
         }
     }
@@ -82,6 +92,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         audit_log::definitions(),
         agents::definitions(),
         question::definitions(),
+        policies::definitions(),
     ]
     .concat()
 }
@@ -115,6 +126,15 @@ impl ToolBackend for Governance {
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,
+                "create_policy" => policies::create(self, &permit).await,
+                "delete_policy" => policies::delete(self, &permit).await,
+                "rollback_policy" => policies::rollback(self, &permit).await,
+                "list_policies" => policies::list(self, &permit),
+                "get_policy" => policies::get(self, &permit),
+                "check_policies" => policies::check(self, &permit).await,
+                "diff_policies" => policies::diff(self, &permit).await,
+                "simulate_policies" => policies::simulate(self, &permit).await,
+                "policy_history" => policies::history(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,

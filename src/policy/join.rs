@@ -33,7 +33,9 @@ fn listed(ids: &[PolicyId]) -> String {
 /// When an id stands in a file too, or there are too many rules.
 pub fn join(files: &Bundle, runtime: Vec<Policy>) -> Result<Bundle, JoinError> {
     let of_files: BTreeSet<&PolicyId> = files_of(files).map(|policy| &policy.id).collect();
-    let taken = runtime.iter().filter(|policy| of_files.contains(&policy.id));
+    let taken = runtime
+        .iter()
+        .filter(|policy| of_files.contains(&policy.id));
     let taken: Vec<PolicyId> = taken.map(|policy| policy.id.clone()).collect();
     if !taken.is_empty() {
         return Err(JoinError::Taken(taken));

@@ -33,7 +33,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let restricted = self
             .mode
             .and_then(|mode| self.engine.bundle.modes.get(&mode.name));
-        if self.regard != Regard::Arguments || !restricted.is_some_and(|rules| rules.service_restrictions) {
+        if self.regard != Regard::Arguments
+            || !restricted.is_some_and(|rules| rules.service_restrictions)
+        {
             return Ok(());
         }
         let sent = self.request.arguments.get("service_name");

@@ -7,9 +7,7 @@ use crate::domain::{Pattern, TrustLevel};
 use super::bundle::{Enforcement, NamePatterns};
 use super::normal;
 use super::parameter::Parameter;
-use super::rule::{
-    ApprovalTerms, ArgumentTest, Condition, Policy, Rule, RuleAction, TrustSet,
-};
+use super::rule::{ApprovalTerms, ArgumentTest, Condition, Policy, Rule, RuleAction, TrustSet};
 
 /// The policy as JSON in the native form; read again it says the same.
 #[must_use]
@@ -70,9 +68,8 @@ fn condition(condition: &Condition) -> Value {
     let told = below.map_or(TrustSet::ANY, TrustSet::below);
     let untold = trust.bits() != told.bits() || *condition == Condition::default();
     let least = TrustLevel::ALL.into_iter().find(|&level| trust.has(level));
-    let at_least = least.filter(|&level| {
-        untold && told.and(TrustSet::at_least(level)).bits() == trust.bits()
-    });
+    let at_least =
+        least.filter(|&level| untold && told.and(TrustSet::at_least(level)).bits() == trust.bits());
     let levels = || -> Vec<TrustLevel> {
         let all = TrustLevel::ALL.into_iter();
         all.filter(|&level| trust.has(level)).collect()

@@ -45,7 +45,10 @@ impl<'b> Change<'b> {
             (None, _) | (_, None) => false,
         };
         let digests = |policy: Option<&'b Policy>| -> HashSet<Digest> {
-            let rules = policy.filter(|_| same_place).into_iter().flat_map(|policy| &policy.rules);
+            let rules = policy
+                .filter(|_| same_place)
+                .into_iter()
+                .flat_map(|policy| &policy.rules);
             rules.map(|rule| rule.digest).collect()
         };
         let (known_old, known_new) = (digests(old), digests(new));
@@ -64,14 +67,17 @@ impl<'b> Change<'b> {
 
     /// Whether the new bundle is the old one with further denials.
     pub(super) fn only_denies_more(&self) -> bool {
-        self.removed.is_empty() && self.added.iter().all(|rule| rule.action == RuleAction::Deny)
+        self.removed.is_empty()
+            && self
+                .added
+                .iter()
+                .all(|rule| rule.action == RuleAction::Deny)
     }
 }
 
 /// The policies that decide, by id.
 fn deciding(bundle: &Bundle) -> BTreeMap<&PolicyId, &Policy> {
-    let decides =
-        |policy: &&Policy| policy.enabled && policy.enforcement == Enforcement::Enforce;
+    let decides = |policy: &&Policy| policy.enabled && policy.enforcement == Enforcement::Enforce;
     let policies = bundle.policies.iter().filter(decides);
     policies.map(|policy| (&policy.id, policy)).collect()
 }

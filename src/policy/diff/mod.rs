@@ -100,7 +100,11 @@ impl Diff {
     /// What becomes callable, one line each, with the count of what is not told.
     #[must_use]
     pub fn loosened(&self) -> Vec<String> {
-        lines("becomes callable", &self.becomes_callable, self.more_becomes)
+        lines(
+            "becomes callable",
+            &self.becomes_callable,
+            self.more_becomes,
+        )
     }
 
     /// What stops being callable, one line each, with the count of what is not told.
@@ -169,7 +173,11 @@ impl Found {
             for (mode, trust) in modes {
                 by_trust.entry(trust).or_default().push(mode);
             }
-            all.extend(by_trust.into_iter().map(|(trust, modes)| access(&key, modes, trust)));
+            all.extend(
+                by_trust
+                    .into_iter()
+                    .map(|(trust, modes)| access(&key, modes, trust)),
+            );
         }
         let (becomes, stops): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|access| access.to < access.from);

@@ -91,7 +91,9 @@ impl<'b> Probes<'b> {
             Some((Some(pattern.to_string()), id))
         });
         agents.extend(examples.take(MOST_AGENTS));
-        let modes = bundles.iter().flat_map(|bundle| bundle.modes.keys().cloned());
+        let modes = bundles
+            .iter()
+            .flat_map(|bundle| bundle.modes.keys().cloned());
         Some(Self {
             before,
             after,
@@ -277,13 +279,19 @@ fn subjects(before: &Engine, after: &Engine, change: &Change<'_>) -> Vec<Subject
                 spell_out(list, &mut names);
             }
         }
-        names.entry(Arc::from("q")).or_insert_with(|| "*".to_owned());
+        names
+            .entry(Arc::from("q"))
+            .or_insert_with(|| "*".to_owned());
     }
     let differing = || change.added.iter().chain(&change.removed);
     for rule in differing() {
         match &rule.condition.tools {
             Some(list) => spell_out(list, &mut names),
-            None => drop(names.entry(Arc::from("q")).or_insert_with(|| "*".to_owned())),
+            None => drop(
+                names
+                    .entry(Arc::from("q"))
+                    .or_insert_with(|| "*".to_owned()),
+            ),
         }
     }
     let subject = |(name, shown): (&Arc<str>, &String), action: &ActionType| Subject {
@@ -307,7 +315,9 @@ fn subjects(before: &Engine, after: &Engine, change: &Change<'_>) -> Vec<Subject
             let kind = kind.filter(|kind| *kind != ActionType::ToolCall);
             subjects.extend(kind.iter().flat_map(|kind| {
                 let targets = targets.iter();
-                targets.map(|entry| subject(entry, kind)).collect::<Vec<_>>()
+                targets
+                    .map(|entry| subject(entry, kind))
+                    .collect::<Vec<_>>()
             }));
         }
     }
@@ -347,7 +357,9 @@ fn deciding(bundle: &Bundle) -> impl Iterator<Item = &Rule> {
 /// The patterns of agents' ids that rules name.
 fn agent_patterns(bundles: [&Arc<Bundle>; 2]) -> Vec<&Pattern> {
     let rules = bundles.into_iter().flat_map(|bundle| deciding(bundle));
-    let patterns = rules.filter_map(|rule| rule.condition.agents.as_ref()).flatten();
+    let patterns = rules
+        .filter_map(|rule| rule.condition.agents.as_ref())
+        .flatten();
     let by_text: BTreeMap<&str, &Pattern> = patterns
         .map(|pattern| (pattern.as_str(), pattern))
         .collect();
@@ -379,5 +391,7 @@ fn instants(change: &Change<'_>, now: Timestamp) -> Vec<Timestamp> {
         .flatten()
         .filter(|&instant| instant > now)
         .collect();
-    std::iter::once(now).chain(later.into_iter().take(MOST_INSTANTS)).collect()
+    std::iter::once(now)
+        .chain(later.into_iter().take(MOST_INSTANTS))
+        .collect()
 }

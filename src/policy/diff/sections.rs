@@ -23,7 +23,11 @@ pub(super) fn compare(before: &Bundle, after: &Bundle) -> Vec<Access> {
     }
     for policy in &before.resource_policies {
         let digest = policy.digest();
-        if !after.resource_policies.iter().any(|other| other.digest() == digest) {
+        if !after
+            .resource_policies
+            .iter()
+            .any(|other| other.digest() == digest)
+        {
             gone("resource_policies", policy.resources.as_str());
         }
     }

@@ -23,7 +23,10 @@ pub(super) enum Push {
 impl Push {
     /// How a rule pushes that came or went.
     fn of(rule: &Rule, came: bool) -> Self {
-        let (tests, requires) = (!rule.condition.arguments.is_empty(), !rule.require.is_empty());
+        let (tests, requires) = (
+            !rule.condition.arguments.is_empty(),
+            !rule.require.is_empty(),
+        );
         let grants = tests && rule.action != RuleAction::Deny;
         // An approval by arguments is a way for what was denied, and an obstacle for what was allowed.
         let holds_back = tests && rule.action != RuleAction::Allow || requires;
@@ -54,8 +57,14 @@ pub(super) struct Touching<'b> {
 
 impl<'b> Touching<'b> {
     pub(super) fn of(change: &Change<'b>) -> Self {
-        let came = change.added.iter().map(|&rule| (rule, Push::of(rule, true)));
-        let went = change.removed.iter().map(|&rule| (rule, Push::of(rule, false)));
+        let came = change
+            .added
+            .iter()
+            .map(|&rule| (rule, Push::of(rule, true)));
+        let went = change
+            .removed
+            .iter()
+            .map(|&rule| (rule, Push::of(rule, false)));
         let rules: Vec<(&Rule, Push)> = came.chain(went).collect();
         let mask = Mask::of_rule(&Condition::default(), &[]);
         let heads = (0_u32..).zip(&rules).filter_map(|(rank, (rule, _))| {
@@ -85,7 +94,9 @@ impl<'b> Touching<'b> {
         let lower = name.to_ascii_lowercase();
         let mut places = self.any.clone();
         self.index.visit(lower.as_bytes(), |heads| {
-            let ranks = heads.iter().filter_map(|head| usize::try_from(head.rank).ok());
+            let ranks = heads
+                .iter()
+                .filter_map(|head| usize::try_from(head.rank).ok());
             places.extend(ranks);
         });
         places.sort_unstable();
@@ -94,7 +105,9 @@ impl<'b> Touching<'b> {
             let tools = rule.condition.tools.as_ref();
             tools.is_none_or(|tools| tools.matches(name))
         };
-        let rules = places.into_iter().filter_map(|place| self.rules.get(place).copied());
+        let rules = places
+            .into_iter()
+            .filter_map(|place| self.rules.get(place).copied());
         rules.filter(|(rule, _)| matches(rule)).collect()
     }
 }
