@@ -253,6 +253,7 @@ impl Rooms<'_> {
             reader: self.store.reader()?,
             cursors: self.store.cursors(),
             policies: Arc::clone(self.versions),
+            modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(
             Arc::clone(&decision_point),

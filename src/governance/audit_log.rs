@@ -11,7 +11,7 @@ use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 use super::{Governance, count, cursor, mendable, schemas, text};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let auditor = Roles::of(&[Role::Auditor]);
+    let auditor = Roles::any_of(&[Role::Auditor]);
     let name = |about: &str| json!({ "type": "string", "maxLength": 512, "description": about });
     let schema = schemas::object(
         &json!({

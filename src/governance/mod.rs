@@ -8,6 +8,7 @@ mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
 mod policies; // tools: versions of the policy
+mod mode_views; // tools: which mode holds and held
 mod question; // tools: what would be answered
 mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
@@ -38,6 +40,7 @@ pub struct Governance {
     facts: Facts,
     cursors: Cursors,
     policies: Arc<Policies>,
+    modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
 
@@ -49,6 +52,8 @@ pub struct Books {
     pub cursors: Cursors,
     /// Versions of the policy.
     pub policies: Arc<Policies>,
+    /// The modes that held.
+    pub modes: Arc<dyn ModeStore>,
 }
 
 impl Governance {
@@ -64,6 +69,7 @@ impl Governance {
             reader,
             cursors,
             policies,
+            modes,
         } = books;
         Self {
             decision_point,
@@ -71,6 +77,7 @@ impl Governance {
             facts,
             cursors,
             policies,
+            modes,
             data_dir,
         }
     }
@@ -89,6 +96,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incident_scope::definitions(),
         lockdown::definitions(),
         status::definitions(),
+        mode_views::definitions(),
         audit_log::definitions(),
         agents::definitions(),
         question::definitions(),
@@ -117,6 +125,9 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "get_mode" => Ok(mode_views::mode(self)),
+                "list_mode_changes" => mode_views::history(self, &permit),
+                "get_lockdown" => Ok(mode_views::lockdown(self)),
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),
