@@ -15,7 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Books, CallRoles, Facts, Governance};
+use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies};
 use crate::identity::LocalAuthenticator;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
@@ -73,8 +73,8 @@ pub struct App {
     pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
-    /// What every version of the policy is compiled for.
-    compiler: Compiler,
+    /// Makes versions of the policy.
+    versions: Arc<Policies>,
     facts: Facts,
     policies: Option<PathBuf>,
     data_dir: PathBuf,
@@ -115,8 +115,7 @@ impl App {
         let policies = start::policy_path(config);
         let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
         let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
-        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now())
-            .map_err(OpenError::Policy)?;
+        let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
@@ -140,8 +139,14 @@ impl App {
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
+        let versions = Arc::new(Policies::new(
+            compiler,
+            Arc::clone(store.states()) as Arc<_>,
+            config.loosening,
+        ));
         let rooms = Rooms {
             store: &store,
+            versions: &versions,
             recorder: &recorder,
             gate: &gate,
             clock: &clock,
@@ -155,7 +160,7 @@ impl App {
             inspector,
             health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
-            compiler,
+            versions,
             facts,
             policies,
             data_dir: config.data_dir.clone(),
@@ -236,6 +241,7 @@ impl App {
 /// The rooms below the road.
 struct Rooms<'a> {
     store: &'a Store,
+    versions: &'a Arc<Policies>,
     recorder: &'a Recorder,
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
@@ -262,6 +268,7 @@ impl Rooms<'_> {
         let books = Books {
             inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
+            policies: Arc::clone(self.versions),
             modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::audit::{AuditError, ChangeNote, Inspector, Recorder};
 use crate::decision_point::{Gate, keep_time};
-use crate::governance::{self, Facts, LOCKDOWN_FILE};
-use crate::policy_admin::{self, Compiler};
+use crate::governance::{self, Facts, LOCKDOWN_FILE, Policies};
+use crate::policy_admin;
 
 use super::App;
 
@@ -102,7 +102,7 @@ struct Reloads {
     gate: Arc<Gate>,
     recorder: Recorder,
     path: Option<PathBuf>,
-    compiler: Compiler,
+    versions: Arc<Policies>,
     facts: Facts,
 }
 
@@ -112,7 +112,7 @@ impl Reloads {
             gate: Arc::clone(&app.gate),
             recorder: app.recorder.clone(),
             path: app.policies.clone(),
-            compiler: app.compiler.clone(),
+            versions: Arc::clone(&app.versions),
             facts: app.facts.clone(),
         }
     }
@@ -143,7 +143,7 @@ impl Reloads {
     async fn reload(&self, told: bool) {
         let (path, compiler, now) = (
             self.path.clone(),
-            self.compiler.clone(),
+            self.versions.compiler().clone(),
             self.gate.clock().now(),
         );
         let read = tokio::task::spawn_blocking(move || {
@@ -155,7 +155,7 @@ impl Reloads {
             Ok(Err(fault)) => return self.keep_last_good(fault).await,
             Err(broken) => return self.keep_last_good(broken.to_string()).await,
         };
-        match governance::activate(&self.gate, &loaded, &self.compiler).await {
+        match self.versions.reload(&self.gate, &loaded).await {
             Ok(true) => {
                 super::start::report(&loaded);
                 tracing::info!(

@@ -178,7 +178,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
         Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
-        Some(Command::Policy(args)) => policy::run(&config, &args, format),
+        Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),

@@ -10,11 +10,12 @@ mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod policies; // tools: versions of the policy
 mod mode_views; // tools: which mode holds and held
 mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
 mod reading; // what tools share that read the trail
-mod reload; // a new version of the policy becomes the live one
+mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
 mod status; // tools: what holds now, which tools there are
@@ -33,7 +34,8 @@ use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError
 
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
-pub use reload::{Loaded, activate, homeless, load};
+pub use policies::{NotReloaded, Policies};
+pub use reload::{Loaded, homeless, load};
 pub use status::Facts;
 
 /// The gateway's own tools.
@@ -42,6 +44,7 @@ pub struct Governance {
     inspector: Arc<Inspector>,
     facts: Facts,
     cursors: Cursors,
+    policies: Arc<Policies>,
     modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
@@ -52,6 +55,8 @@ pub struct Books {
     pub inspector: Arc<Inspector>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// Versions of the policy.
+    pub policies: Arc<Policies>,
     /// The modes that held.
     pub modes: Arc<dyn ModeStore>,
 }
@@ -68,6 +73,7 @@ impl Governance {
         let Books {
             inspector,
             cursors,
+            policies,
             modes,
         } = books;
         Self {
@@ -75,6 +81,7 @@ impl Governance {
             inspector,
             facts,
             cursors,
+            policies,
             modes,
             data_dir,
         }
@@ -107,6 +114,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         ],
         agents::definitions(),
         question::definitions(),
+        policies::definitions(),
     ]
     .concat()
 }
@@ -146,6 +154,15 @@ impl ToolBackend for Governance {
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,
+                "create_policy" => policies::create(self, &permit).await,
+                "delete_policy" => policies::delete(self, &permit).await,
+                "rollback_policy" => policies::rollback(self, &permit).await,
+                "list_policies" => policies::list(self, &permit),
+                "get_policy" => policies::get(self, &permit),
+                "check_policies" => policies::check(self, &permit).await,
+                "diff_policies" => policies::diff(self, &permit).await,
+                "simulate_policies" => policies::simulate(self, &permit).await,
+                "policy_history" => policies::history(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,
