@@ -11,12 +11,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Door, Recorder};
+use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Books, CallRoles, Facts, Governance};
+use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies};
 use crate::identity::LocalAuthenticator;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
@@ -24,7 +24,7 @@ use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service};
+use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -70,17 +70,20 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The trail.
     pub recorder: Recorder,
+    /// What is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
     /// The figures for Prometheus.
     pub metrics: Arc<Metrics>,
-    /// What every version of the policy is compiled for.
-    compiler: Compiler,
+    /// Makes versions of the policy.
+    versions: Arc<Policies>,
     facts: Facts,
     policies: Option<PathBuf>,
     data_dir: PathBuf,
     running: TaskTracker,
     stop: CancellationToken,
+    streams: Streams,
     body_limit: usize,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
@@ -115,8 +118,7 @@ impl App {
         let policies = start::policy_path(config);
         let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
         let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
-        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now())
-            .map_err(OpenError::Policy)?;
+        let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
@@ -141,12 +143,20 @@ impl App {
         ));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
+        let inspector = Arc::new(Inspector::new(store.reader()?));
+        let versions = Arc::new(Policies::new(
+            compiler,
+            Arc::clone(store.states()) as Arc<_>,
+            config.loosening,
+        ));
         let rooms = Rooms {
             store: &store,
+            versions: &versions,
             recorder: &recorder,
             gate: &gate,
             clock: &clock,
             facts: &facts,
+            inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         let health = Arc::new(start::checks(&recorder, &facts));
@@ -156,13 +166,15 @@ impl App {
             gate,
             health,
             metrics: Arc::new(metrics),
+            inspector,
             recorder,
-            compiler,
+            versions,
             facts,
             policies,
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
+            streams: Streams::default(),
             body_limit: config.body_limit,
             hosts: Arc::new(Hosts::new(
                 &config.host,
@@ -191,6 +203,8 @@ impl App {
             health: Arc::clone(&self.health),
             metrics: Arc::clone(&self.metrics),
             running: self.running.clone(),
+            stop: self.stop.clone(),
+            streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
@@ -213,6 +227,12 @@ impl App {
         )
     }
 
+    /// What ends the gateway's streams when it is cancelled; doors stop with it.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
     pub async fn close(self) {
         self.stop.cancel();
@@ -231,10 +251,12 @@ impl App {
 /// The rooms below the road.
 struct Rooms<'a> {
     store: &'a Store,
+    versions: &'a Arc<Policies>,
     recorder: &'a Recorder,
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
+    inspector: &'a Arc<Inspector>,
 }
 
 impl Rooms<'_> {
@@ -254,8 +276,10 @@ impl Rooms<'_> {
             clock,
         ));
         let books = Books {
-            reader: self.store.reader()?,
+            inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
+            policies: Arc::clone(self.versions),
+            modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(
             Arc::clone(&decision_point),

@@ -9,15 +9,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::audit::{AuditError, ChangeNote, Recorder};
+use crate::audit::{AuditError, ChangeNote, Inspector, Recorder};
 use crate::decision_point::{Gate, keep_time};
-use crate::governance::{self, Facts, LOCKDOWN_FILE};
-use crate::policy_admin::{self, Compiler};
+use crate::governance::{self, Facts, LOCKDOWN_FILE, Policies};
+use crate::policy_admin;
 
 use super::App;
 
 /// How often the lockdown file is looked for; it must be seen within a second.
 const LOOK: Duration = Duration::from_millis(400);
+
+/// How long the verification pauses between two chunks.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long it waits for new records.
+const LEVEL: Duration = Duration::from_secs(2);
 
 /// The trail broke: the process must end and start again.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,7 @@ impl App {
             Arc::clone(&self.gate),
             self.data_dir.clone(),
         ));
+        tasks.spawn(inspect(Arc::clone(&self.inspector)));
         tasks.spawn(Reloads::of(self).run());
         tasks
     }
@@ -51,6 +57,25 @@ impl App {
     /// Looks for the lockdown file before the first call.
     pub async fn check_lockdown_file(&self) {
         look_once(&self.gate, &self.data_dir.join(LOCKDOWN_FILE)).await;
+    }
+}
+
+/// Verifies the chain behind the writer, with pauses that leave the machine to calls.
+async fn inspect(inspector: Arc<Inspector>) {
+    loop {
+        let inspector = Arc::clone(&inspector);
+        let step = tokio::task::spawn_blocking(move || inspector.step()).await;
+        let pause = match step {
+            Ok(Ok(true)) => BREATH,
+            Ok(Ok(false)) => LEVEL,
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, "the chain is not verified just now");
+                LEVEL
+            }
+            // It panicked, and said so; what stands still is not called verified.
+            Err(_) => return,
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -77,7 +102,7 @@ struct Reloads {
     gate: Arc<Gate>,
     recorder: Recorder,
     path: Option<PathBuf>,
-    compiler: Compiler,
+    versions: Arc<Policies>,
     facts: Facts,
 }
 
@@ -87,7 +112,7 @@ impl Reloads {
             gate: Arc::clone(&app.gate),
             recorder: app.recorder.clone(),
             path: app.policies.clone(),
-            compiler: app.compiler.clone(),
+            versions: Arc::clone(&app.versions),
             facts: app.facts.clone(),
         }
     }
@@ -118,7 +143,7 @@ impl Reloads {
     async fn reload(&self, told: bool) {
         let (path, compiler, now) = (
             self.path.clone(),
-            self.compiler.clone(),
+            self.versions.compiler().clone(),
             self.gate.clock().now(),
         );
         let read = tokio::task::spawn_blocking(move || {
@@ -130,7 +155,7 @@ impl Reloads {
             Ok(Err(fault)) => return self.keep_last_good(fault).await,
             Err(broken) => return self.keep_last_good(broken.to_string()).await,
         };
-        match governance::activate(&self.gate, &loaded, &self.compiler).await {
+        match self.versions.reload(&self.gate, &loaded).await {
             Ok(true) => {
                 super::start::report(&loaded);
                 tracing::info!(

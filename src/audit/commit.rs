@@ -68,6 +68,9 @@ impl Writer {
         let commit = self.committed.fetch_add(1, Ordering::AcqRel) + 1;
         self.ids.written(reserved);
         desk.track(entries, &verdicts);
+        if self.news.receiver_count() > 0 {
+            self.news.send_replace(desk.store.head().seq);
+        }
         self.tell(entries, &verdicts);
         Ok((commit, verdicts))
     }

@@ -23,12 +23,16 @@ mod recorded; // proof that something is on record
 mod recorder; // who writes
 mod recovery; // what an earlier run left behind
 mod query; // how it is read back
+mod inspector; // how it is verified meanwhile
+mod compliance; // what is counted of it, and what follows
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
+pub use compliance::{Census, Counts, Standing, Tally, counted};
 pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
+pub use inspector::{ChainState, Inspector};
 pub use metrics::TrailMetrics;
 pub use query::{Cursors, Filter, Page, QueryError, TrailReader};
 pub use record::{

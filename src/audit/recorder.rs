@@ -262,6 +262,12 @@ impl Recorder {
         Recorded::counted(decision)
     }
 
+    /// The number of the last record that is committed, as it changes.
+    #[must_use]
+    pub fn news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.writer.news.subscribe()
+    }
+
     /// Whether the trail can be written.
     ///
     /// # Errors

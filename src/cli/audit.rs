@@ -150,11 +150,13 @@ impl QueryArgs {
             since: self.since,
             until: self.until,
             text: self.text.clone(),
+            ..Filter::default()
         }
     }
 
     fn parameters(&self) -> String {
         let pairs = [
+            ("view", Some("records".to_owned())),
             ("agent_id", self.agent.clone()),
             ("tool", self.tool.clone()),
             ("action_type", self.action_type.clone()),

@@ -184,8 +184,13 @@ impl DecisionPoint {
 
     /// Decides without recording: for questions about many tools at once, whose record is that of the question.
     pub async fn consider(&self, ask: &Ask) -> Decision {
-        let situation = self.gate.situation();
-        let request = self.facts(&situation, ask).await;
+        self.consider_in(&self.gate.situation(), ask).await
+    }
+
+    /// As [`DecisionPoint::consider`], in a situation that may not be the one that holds: for questions about policies
+    /// and modes that are not in force.
+    pub async fn consider_in(&self, situation: &Situation, ask: &Ask) -> Decision {
+        let request = self.facts(situation, ask).await;
         let engine = &situation.engine;
         // A panic in the rules is a bug, and a bug must not allow: it becomes a denial on record.
         catch_unwind(AssertUnwindSafe(|| engine.decide(&request))).unwrap_or_else(|_| {

@@ -112,7 +112,13 @@ impl Roles {
     /// Every role.
     pub const ALL: Self = Self(0x7f);
 
-    /// The set of these roles and what they include.
+    /// The set of exactly these roles, for what something needs: an operator is not an admin.
+    #[must_use]
+    pub fn any_of(roles: &[Role]) -> Self {
+        Self(roles.iter().fold(0, |bits, &role| bits | 1 << role as u8))
+    }
+
+    /// The set of these roles and what they include, for what a caller has.
     #[must_use]
     pub fn of(roles: &[Role]) -> Self {
         let mut set = Self::NONE;
@@ -123,6 +129,12 @@ impl Roles {
             }
         }
         set
+    }
+
+    /// This role and nothing that it includes: what a tool needs, if a caller of a lesser role must not do.
+    #[must_use]
+    pub const fn only(role: Role) -> Self {
+        Self(1 << role as u8)
     }
 
     /// Whether the role is in the set.

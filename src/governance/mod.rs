@@ -2,14 +2,21 @@
 
 mod agents; // tools: who is registered
 mod answers; // output schemas, said once
+mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
+mod audit_stream; // tool: what was recorded behind a record
+mod compliance; // tool: how agents do, and what to mend
 mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod policies; // tools: versions of the policy
+mod mode_views; // tools: which mode holds and held
+mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
-mod reload; // a new version of the policy becomes the live one
+mod reading; // what tools share that read the trail
+mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
 mod status; // tools: what holds now, which tools there are
@@ -19,32 +26,40 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::{AuditError, ChangeNote, Cursors, QueryError, TrailReader};
+use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
-pub use reload::{Loaded, activate, homeless, load};
+pub use policies::{NotReloaded, Policies};
+pub use reload::{Loaded, homeless, load};
 pub use status::Facts;
 
 /// The gateway's own tools.
 pub struct Governance {
     decision_point: Arc<DecisionPoint>,
-    reader: Arc<dyn TrailReader>,
+    inspector: Arc<Inspector>,
     facts: Facts,
     cursors: Cursors,
+    policies: Arc<Policies>,
+    modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
 
 /// What the gateway's tools read.
 pub struct Books {
-    /// The trail.
-    pub reader: Arc<dyn TrailReader>,
+    /// The trail, and what is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// Versions of the policy.
+    pub policies: Arc<Policies>,
+    /// The modes that held.
+    pub modes: Arc<dyn ModeStore>,
 }
 
 impl Governance {
@@ -56,18 +71,29 @@ impl Governance {
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
-        let Books { reader, cursors } = books;
+        let Books {
+            inspector,
+            cursors,
+            policies,
+            modes,
+        } = books;
         Self {
             decision_point,
-            reader,
+            inspector,
             facts,
             cursors,
+            policies,
+            modes,
             data_dir,
         }
     }
 
     fn gate(&self) -> &Gate {
         self.decision_point.gate()
+    }
+
+    fn reader(&self) -> Arc<dyn TrailReader> {
+        Arc::clone(self.inspector.reader())
     }
 }
 
@@ -80,9 +106,16 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incident_scope::definitions(),
         lockdown::definitions(),
         status::definitions(),
+        mode_views::definitions(),
         audit_log::definitions(),
+        vec![
+            audit_entry::definition(),
+            audit_stream::definition(),
+            compliance::definition(),
+        ],
         agents::definitions(),
         question::definitions(),
+        policies::definitions(),
     ]
     .concat()
 }
@@ -107,6 +140,12 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "get_mode" => Ok(mode_views::mode(self)),
+                "list_mode_changes" => mode_views::history(self, &permit),
+                "get_lockdown" => Ok(mode_views::lockdown(self)),
+                "get_compliance_status" => compliance::status(self, &permit).await,
+                "stream_audit" => audit_stream::read(self, &permit).await,
+                "get_audit_entry" => audit_entry::get(self, &permit).await,
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),
@@ -116,6 +155,15 @@ impl ToolBackend for Governance {
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,
+                "create_policy" => policies::create(self, &permit).await,
+                "delete_policy" => policies::delete(self, &permit).await,
+                "rollback_policy" => policies::rollback(self, &permit).await,
+                "list_policies" => policies::list(self, &permit),
+                "get_policy" => policies::get(self, &permit),
+                "check_policies" => policies::check(self, &permit).await,
+                "diff_policies" => policies::diff(self, &permit).await,
+                "simulate_policies" => policies::simulate(self, &permit).await,
+                "policy_history" => policies::history(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,

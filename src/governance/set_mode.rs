@@ -36,7 +36,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             schema,
         )
         .answers(answers::set_mode())
-        .needs(Roles::of(&[Role::Operator]))
+        .needs(Roles::any_of(&[Role::Operator]))
         .safe(),
     ]
 }

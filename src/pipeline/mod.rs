@@ -189,6 +189,12 @@ impl Pipeline {
         self.recorder.refused(caller, reason);
     }
 
+    /// Changes whenever something was recorded, so that streams need not look again and again.
+    #[must_use]
+    pub fn news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.recorder.news()
+    }
+
     /// The mode and its end, for the doors' front page.
     #[must_use]
     pub fn status(&self) -> Value {

@@ -10,6 +10,7 @@
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod agents;
 mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
@@ -31,7 +32,8 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API
-mod seed; // input → expected from the systems before
+mod seed;
+mod governance_cases; // input → expected from the systems before
 mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store

@@ -71,7 +71,7 @@ pub(in crate::governance) fn get(
 fn last_seen(governance: &Governance, agent_id: &AgentId) -> Value {
     json!(
         governance
-            .reader
+            .reader()
             .last_seen(agent_id.as_str())
             .ok()
             .flatten()

@@ -7,6 +7,7 @@ mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
 mod routes; // the route table
+mod stream; // records as they are written
 mod service; // the router behind a name of ours
 
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, get, on, post};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
@@ -27,6 +29,7 @@ pub use layers::Hosts;
 pub use openapi::document as openapi;
 pub use routes::{ROUTES, Route};
 pub use service::Service;
+pub use stream::Streams;
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -39,6 +42,10 @@ pub struct Rest {
     pub metrics: Arc<Metrics>,
     /// The calls that run; stopping waits for them.
     pub running: TaskTracker,
+    /// Cancelled when the server stops, so that streams end.
+    pub stop: CancellationToken,
+    /// The streams that are open.
+    pub streams: Streams,
     /// Which hosts and origins are served.
     pub hosts: Arc<Hosts>,
     /// The longest body, in bytes.

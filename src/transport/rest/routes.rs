@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::{Rest, answer, extract};
+use super::{Rest, answer, extract, stream};
 
 /// Where a route's arguments stand, besides those in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,9 @@ pub const ROUTES: &[Route] = routes! {
     POST "/infrastructure/reset" => reset_cloud, Body, *;
     GET "/execution/history" => get_execution_history, Query, *;
 
+    GET "/api/v1/mode" => get_mode, Query;
+    GET "/api/v1/mode/history" => list_mode_changes, Query;
+    GET "/api/v1/lockdown" => get_lockdown, Query;
     POST "/api/v1/lockdown" => set_lockdown, Body;
     POST "/api/v1/lockdown/drill" => drill_lockdown, Body;
 
@@ -74,12 +77,28 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/decisions/explain" => simulate_action, Body;
     GET "/api/v1/decisions/allowed" => list_allowed_tools, Query;
 
+    GET "/api/v1/policies" => list_policies, Query;
+    GET "/api/v1/policies/history" => policy_history, Query;
+    POST "/api/v1/policies/check" => check_policies, Body;
+    POST "/api/v1/policies/diff" => diff_policies, Body;
+    POST "/api/v1/policies/simulate" => simulate_policies, Body;
+    POST "/api/v1/policies/rollback" => rollback_policy, Body;
+    GET "/api/v1/policies/{policy_id}" => get_policy, Query;
+    PUT "/api/v1/policies/{policy_id}" => create_policy, Body;
+    DELETE "/api/v1/policies/{policy_id}" => delete_policy, Query;
+
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;
+    GET "/api/v1/audit/stream" => stream_audit, Query;
+    GET "/api/v1/audit/{entry_id}" => get_audit_entry, Query;
+    GET "/api/v1/compliance" => get_compliance_status, Query;
 };
 
 /// Follows a route: reads its arguments, calls its tool, words the answer.
 pub(super) async fn follow(rest: &Rest, route: &'static Route, request: Request) -> Response {
+    if route.tool == stream::TOOL {
+        return stream::open(rest, route, request).await;
+    }
     let style = answer::Style {
         execution_api: route.execution_api,
     };

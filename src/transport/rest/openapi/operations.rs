@@ -7,15 +7,25 @@ use super::examples;
 use crate::domain::Role;
 use crate::tools::ToolDefinition;
 use crate::transport::rest::routes::{Arguments, Route};
+use crate::transport::rest::stream;
 
 /// The operation of a row; without a definition of its tool, one that promises only objects.
 pub(super) fn of(route: &Route, tool: Option<&ToolDefinition>) -> Value {
     let nothing = json!({ "type": "object" });
     let input = tool.map_or(&nothing, |tool| &tool.facts.input_schema);
     let inputs = Inputs::of(route, input);
-    let answer = tool
-        .and_then(|tool| tool.output_schema.clone())
-        .unwrap_or_else(|| json!({ "type": "object" }));
+    let done = if route.tool == stream::TOOL {
+        let events =
+            json!({ "type": "string", "description": "Server-sent events, a record each" });
+        response(
+            "Events, until one side closes",
+            "text/event-stream",
+            &events,
+        )
+    } else {
+        let promised = tool.and_then(|tool| tool.output_schema.as_ref());
+        response("Done", "application/json", promised.unwrap_or(&nothing))
+    };
     let description = tool.map_or(route.tool, |tool| tool.description);
     let mut operation = json!({
         "operationId": route.tool,
@@ -43,10 +53,7 @@ pub(super) fn of(route: &Route, tool: Option<&ToolDefinition>) -> Value {
         |status| may_answer(route, &inputs, status),
         route.execution_api,
     );
-    answers.insert(
-        "200".to_owned(),
-        response("Done", "application/json", &answer),
-    );
+    answers.insert("200".to_owned(), done);
     set("responses", Value::Object(answers));
     operation
 }
