@@ -16,6 +16,7 @@ mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
 mod audit_tamper; // the trail as it is forged
+mod authzen; // questions of other gateways
 mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod closed; // what breaks allows nothing
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason

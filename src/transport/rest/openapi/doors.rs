@@ -7,7 +7,11 @@ use crate::tools::schema::{answer, count, instant, list, one_of, or_null, text};
 
 /// Method, path and operation of each.
 pub(super) fn operations() -> Vec<(&'static str, &'static str, Value)> {
-    let doors = executions().into_iter().chain(pages()).chain(probes());
+    let doors = executions()
+        .into_iter()
+        .chain(evaluations())
+        .chain(pages())
+        .chain(probes());
     doors.map(Door::operation).collect()
 }
 
@@ -111,6 +115,75 @@ fn executions() -> Vec<Door> {
                 json_of("A result for each call, in order", &results),
                 failures(),
             ),
+        },
+    ]
+}
+
+/// AuthZEN 1.0.
+fn evaluations() -> Vec<Door> {
+    let question = json!({
+        "subject": { "type": "agent", "id": "etl-1" },
+        "action": { "name": "tool_call" },
+        "resource": { "type": "tool", "id": "restart_service", "properties": { "arguments": { "service_name": "cache" } } },
+    });
+    let services = json!({ "resource": { "type": "tool", "id": "list_services" } });
+    let mut several = question.clone();
+    if let Value::Object(members) = &mut several {
+        members.insert("evaluations".to_owned(), json!([{}, services]));
+    }
+    let body = |schema: &str, example: &Value| {
+        Some(json!({
+            "required": true,
+            "content": { "application/json": {
+                "schema": reference(schema),
+                "examples": { "typical": { "value": example } },
+            } },
+        }))
+    };
+    let verdicts = answer(&json!({ "evaluations": list(&reference("Verdict")) }), &[]);
+    let either = json!({ "anyOf": [verdicts, reference("Verdict")] });
+    let place = text("A URL");
+    let places = answer(
+        &json!({
+            "policy_decision_point": place,
+            "access_evaluation_endpoint": place,
+            "access_evaluations_endpoint": place,
+        }),
+        &[],
+    );
+    let failures = || failures(|status| !matches!(status, 404 | 405 | 409 | 422), false);
+    vec![
+        Door {
+            method: "POST",
+            path: "/access/v1/evaluation",
+            id: "evaluation",
+            summary: "Asks whether a subject may do an action to a resource (AuthZEN 1.0)",
+            about: "`subject.id` is the agent, `action.name` the action type; with `tool_call` the tool is \
+                `resource.id`. A question registers, opens and counts nothing; an approval that is \
+                needed is a no with `code: approval_required`.",
+            body: body("Evaluation", &question),
+            answers: answers(json_of("Yes or no", &reference("Verdict")), failures()),
+        },
+        Door {
+            method: "POST",
+            path: "/access/v1/evaluations",
+            id: "evaluations",
+            summary: "Asks several such questions in order (AuthZEN 1.0)",
+            about: "What a question leaves out stands beside the list. Without a list the request is one question.",
+            body: body("Evaluations", &several),
+            answers: answers(
+                json_of("An answer each, as far as the semantic asks", &either),
+                failures(),
+            ),
+        },
+        Door {
+            method: "GET",
+            path: "/.well-known/authzen-configuration",
+            id: "authzen_configuration",
+            summary: "Says where the decision point is (AuthZEN 1.0)",
+            about: "The addresses are made of the host that was asked.",
+            body: None,
+            answers: answers(json_of("Where", &places), failures()),
         },
     ]
 }
