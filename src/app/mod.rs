@@ -262,6 +262,7 @@ impl Rooms<'_> {
         let books = Books {
             inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
+            modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(
             Arc::clone(&decision_point),

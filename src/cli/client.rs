@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::{App, OpenError};
 use crate::config::Config;
-use crate::outbound::{Client, OutboundError};
+use crate::outbound::{Client, Events, OutboundError};
 use crate::transport::rest::Service;
 
 use super::{CliError, Exit};
@@ -125,6 +125,19 @@ impl Gateway {
             status,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
         })
+    }
+
+    /// Opens a stream of events; only a running gateway has one.
+    pub(super) async fn events(&self, path: &str, after: Option<&str>) -> Result<Events, CliError> {
+        match self {
+            Self::Running { client, at } => client
+                .events(path, after)
+                .await
+                .map_err(|fault| unanswered(&fault, at)),
+            Self::Own(..) => Err(CliError::Usage(
+                "no gateway is running that could be streamed from".to_owned(),
+            )),
+        }
     }
 
     /// Sends a body to a path.

@@ -1,6 +1,7 @@
 //! The command line: every command, its flags and its exit code.
 
 mod audit; // audit tail | query | verify
+mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show

@@ -112,7 +112,13 @@ impl Roles {
     /// Every role.
     pub const ALL: Self = Self(0x7f);
 
-    /// The set of these roles and what they include.
+    /// The set of exactly these roles, for what something needs: an operator is not an admin.
+    #[must_use]
+    pub fn any_of(roles: &[Role]) -> Self {
+        Self(roles.iter().fold(0, |bits, &role| bits | 1 << role as u8))
+    }
+
+    /// The set of these roles and what they include, for what a caller has.
     #[must_use]
     pub fn of(roles: &[Role]) -> Self {
         let mut set = Self::NONE;

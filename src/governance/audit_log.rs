@@ -19,7 +19,7 @@ const SPAN: &str = "24h";
 const ROOM: usize = 900 * 1024;
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let auditor = Roles::of(&[Role::Auditor]);
+    let auditor = Roles::any_of(&[Role::Auditor]);
     let name = |about: &str| json!({ "type": "string", "maxLength": 512, "description": about });
     let schema = schemas::object(
         &json!({

@@ -18,7 +18,7 @@ const GRANT: u64 = 10;
 const EXTENSION: u64 = 10;
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let operator = Roles::of(&[Role::Operator]);
+    let operator = Roles::any_of(&[Role::Operator]);
     let seconds = |max: u64, default: u64, about: &str| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default, "description": about });
     let grant = schemas::object(
         &json!({ "duration_seconds": seconds(300, GRANT, "How long"), "reason": schemas::reason() }),

@@ -11,7 +11,7 @@ use super::set_mode::edit;
 use super::{Governance, changed, refused, schemas, text};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let operator = Roles::of(&[Role::Operator]);
+    let operator = Roles::any_of(&[Role::Operator]);
     let name = json!({ "type": "string", "minLength": 1, "maxLength": 128 });
     let schema = schemas::object(
         &json!({

@@ -20,7 +20,7 @@ use super::{Governance, actor, changed, mendable, note, refused, schemas, text};
 pub const LOCKDOWN_FILE: &str = "LOCKDOWN";
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let operator = Roles::of(&[Role::Operator]);
+    let operator = Roles::any_of(&[Role::Operator]);
     let schema = schemas::object(
         &json!({ "on": { "type": "boolean", "description": "true halts, false lifts" }, "reason": schemas::reason() }),
         &["on"],

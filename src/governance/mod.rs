@@ -10,6 +10,7 @@ mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod mode_views; // tools: which mode holds and held
 mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
 mod reading; // what tools share that read the trail
@@ -26,6 +27,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
@@ -40,6 +42,7 @@ pub struct Governance {
     inspector: Arc<Inspector>,
     facts: Facts,
     cursors: Cursors,
+    modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
 
@@ -49,6 +52,8 @@ pub struct Books {
     pub inspector: Arc<Inspector>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// The modes that held.
+    pub modes: Arc<dyn ModeStore>,
 }
 
 impl Governance {
@@ -60,12 +65,17 @@ impl Governance {
         facts: Facts,
         data_dir: PathBuf,
     ) -> Self {
-        let Books { inspector, cursors } = books;
+        let Books {
+            inspector,
+            cursors,
+            modes,
+        } = books;
         Self {
             decision_point,
             inspector,
             facts,
             cursors,
+            modes,
             data_dir,
         }
     }
@@ -88,6 +98,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incident_scope::definitions(),
         lockdown::definitions(),
         status::definitions(),
+        mode_views::definitions(),
         audit_log::definitions(),
         vec![
             audit_entry::definition(),
@@ -123,6 +134,9 @@ impl ToolBackend for Governance {
                 "get_compliance_status" => compliance::status(self, &permit).await,
                 "stream_audit" => audit_stream::read(self, &permit).await,
                 "get_audit_entry" => audit_entry::get(self, &permit).await,
+                "get_mode" => Ok(mode_views::mode(self)),
+                "list_mode_changes" => mode_views::history(self, &permit),
+                "get_lockdown" => Ok(mode_views::lockdown(self)),
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),

@@ -35,7 +35,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "Switches the mode of operation. Every mode but the default one ends by itself. Needs an operator and a reason.",
             schema,
         )
-        .needs(Roles::of(&[Role::Operator]))
+        .needs(Roles::any_of(&[Role::Operator]))
         .safe(),
     ]
 }

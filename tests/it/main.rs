@@ -10,6 +10,7 @@
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod agents;
 mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9

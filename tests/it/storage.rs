@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use policyguard::audit::{AuditRecord, Entry, Marks, RecordKind, Release, StateChange, Trail};
 use policyguard::domain::{Digest, Health, LockdownState, ModeName, ModeState, Timestamp};
+use policyguard::modes::ModeStore as _;
 use policyguard::storage::{self, StoreError};
 use serde_json::json;
 use tempfile::TempDir;
@@ -70,7 +71,7 @@ fn a_mode_follows_the_stored_one_or_is_a_conflict() {
     let conflicts = append(&mut trail, wanted.into());
     assert_eq!(conflicts, [false, true, false, true, false]);
     assert_eq!(store.states().load_mode().unwrap(), Some(mode(3)));
-    let history = store.states().mode_history(2).unwrap();
+    let history = store.states().before(u64::MAX, 2).unwrap();
     assert_eq!(history, [mode(3), mode(2)], "newest first");
 }
 

@@ -20,8 +20,8 @@ pub(super) use views::{get, list};
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let id = || json!({ "type": "string", "description": "The agent's id: 1 to 128 of A-Z a-z 0-9 . _ : @ -" });
     let patterns = |about: &str| json!({ "type": ["array", "string"], "items": { "type": "string" }, "description": about });
-    let operator = Roles::of(&[Role::Operator]);
-    let readers = Roles::of(&[Role::Auditor, Role::Operator]);
+    let operator = Roles::any_of(&[Role::Operator]);
+    let readers = Roles::any_of(&[Role::Auditor, Role::Operator]);
     let registration = schemas::object(
         &json!({
             "agent_id": id(),

@@ -108,11 +108,11 @@ pub(super) fn roles_for(
     };
     let widens = before.is_some_and(|agent| widens(agent, allowed, denied));
     if raises || widens {
-        Roles::of(&[Role::Admin])
+        Roles::any_of(&[Role::Admin])
     } else if authentication == Authentication::Local {
         Roles::NONE
     } else {
-        Roles::of(&[Role::Operator])
+        Roles::any_of(&[Role::Operator])
     }
 }
 
@@ -169,7 +169,7 @@ pub(in crate::governance) fn needs_to_register(registry: &Registry, ask: &Ask) -
     read().unwrap_or_else(|| match ask.principal.authentication {
         // Nothing of it will be done; the tool's own words are the better answer.
         Authentication::Local => Roles::NONE,
-        Authentication::None | Authentication::Internal => Roles::of(&[Role::Operator]),
+        Authentication::None | Authentication::Internal => Roles::any_of(&[Role::Operator]),
     })
 }
 
@@ -180,6 +180,6 @@ pub(in crate::governance) fn needs_to_read(ask: &Ask) -> Roles {
     if own {
         Roles::NONE
     } else {
-        Roles::of(&[Role::Auditor, Role::Operator])
+        Roles::any_of(&[Role::Auditor, Role::Operator])
     }
 }

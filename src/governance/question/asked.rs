@@ -65,7 +65,7 @@ impl Asked {
     pub(super) async fn register(&mut self, governance: &Governance) -> Result<(), ToolError> {
         let principal = &self.ask.principal;
         let may = principal.authentication == Authentication::Local
-            || principal.roles.meets(Roles::of(&[Role::Operator]));
+            || principal.roles.meets(Roles::any_of(&[Role::Operator]));
         if !self.named || !may || principal.stamp != 0 {
             return Ok(());
         }

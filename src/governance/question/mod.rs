@@ -54,7 +54,7 @@ pub(super) fn needs_to_ask(ask: &Ask) -> Roles {
     match ask.principal.authentication {
         Authentication::Local | Authentication::Internal => Roles::NONE,
         Authentication::None if about_oneself => Roles::NONE,
-        Authentication::None => Roles::of(&[Role::Operator, Role::Pep]),
+        Authentication::None => Roles::any_of(&[Role::Operator, Role::Pep]),
     }
 }
 

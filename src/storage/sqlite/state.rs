@@ -11,6 +11,7 @@ use super::super::error::StoreError;
 use super::{agents, connect_read_only, incidents, policies};
 use crate::audit::{Conflict, StateChange};
 use crate::domain::{Health, LockdownState, ModeState, Timestamp};
+use crate::modes::{ModeStore, ModesUnread};
 
 /// Applies the changes of one entry, all or none.
 pub(super) fn apply_all(
@@ -155,19 +156,17 @@ impl States {
     /// # Errors
     /// When it cannot be read.
     pub fn load_mode(&self) -> Result<Option<ModeState>, StoreError> {
-        Ok(self.mode_history(1)?.pop())
+        Ok(self.modes_before(i64::MAX, 1)?.pop())
     }
 
-    /// The latest modes, newest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn mode_history(&self, limit: u32) -> Result<Vec<ModeState>, StoreError> {
-        self.states(
-            "mode",
-            "SELECT state FROM modes ORDER BY revision DESC LIMIT ?1",
-            limit,
-        )
+    fn modes_before(&self, revision: i64, limit: usize) -> Result<Vec<ModeState>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT state FROM modes WHERE revision < ?1 ORDER BY revision DESC LIMIT ?2",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map((revision, limit), |row| row.get::<_, String>(0))?;
+        rows.map(|row| decode("mode", &row?)).collect()
     }
 
     /// Lockdown, if it was ever set.
@@ -175,8 +174,12 @@ impl States {
     /// # Errors
     /// When it cannot be read.
     pub fn load_lockdown(&self) -> Result<Option<LockdownState>, StoreError> {
-        let sql = "SELECT state FROM lockdowns ORDER BY revision DESC LIMIT ?1";
-        Ok(self.states("lockdown", sql, 1)?.pop())
+        let sql = "SELECT state FROM lockdowns ORDER BY revision DESC LIMIT 1";
+        let state: Option<String> = self
+            .connection()
+            .query_row(sql, (), |row| row.get(0))
+            .optional()?;
+        state.map(|state| decode("lockdown", &state)).transpose()
     }
 
     /// The simulated cloud and its revision, if it was ever kept.
@@ -221,22 +224,18 @@ impl States {
         .collect()
     }
 
-    fn states<T: DeserializeOwned>(
-        &self,
-        what: &'static str,
-        sql: &str,
-        limit: u32,
-    ) -> Result<Vec<T>, StoreError> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map([limit], |row| row.get::<_, String>(0))?;
-        rows.map(|row| decode(what, &row?)).collect()
-    }
-
     pub(super) fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ModeStore for States {
+    fn before(&self, revision: u64, limit: usize) -> Result<Vec<ModeState>, ModesUnread> {
+        let revision = i64::try_from(revision).unwrap_or(i64::MAX);
+        self.modes_before(revision, limit)
+            .map_err(|fault| ModesUnread(fault.to_string()))
     }
 }
 

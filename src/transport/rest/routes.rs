@@ -60,6 +60,9 @@ pub const ROUTES: &[Route] = routes! {
     POST "/infrastructure/reset" => reset_cloud, Body, *;
     GET "/execution/history" => get_execution_history, Query, *;
 
+    GET "/api/v1/mode" => get_mode, Query;
+    GET "/api/v1/mode/history" => list_mode_changes, Query;
+    GET "/api/v1/lockdown" => get_lockdown, Query;
     POST "/api/v1/lockdown" => set_lockdown, Body;
     POST "/api/v1/lockdown/drill" => drill_lockdown, Body;
 
