@@ -32,6 +32,7 @@ use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
+pub use agents::forget_unseen;
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
 pub use policies::{NotReloaded, Policies};
