@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
 
+mod figures; // what is measured
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -21,7 +22,7 @@ use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
 use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
@@ -73,6 +74,8 @@ pub struct App {
     pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
+    /// The figures for Prometheus.
+    pub metrics: Arc<Metrics>,
     /// Makes versions of the policy.
     versions: Arc<Policies>,
     facts: Facts,
@@ -120,6 +123,8 @@ impl App {
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
         recorder.listen(Arc::clone(&facts.health) as Arc<_>);
+        let trail = figures::trail(&store)?;
+        recorder.listen(Arc::clone(&trail) as Arc<_>);
         let first = start::First {
             store: &store,
             loaded: &loaded,
@@ -154,11 +159,14 @@ impl App {
             inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
+        let health = Arc::new(start::checks(&recorder, &facts));
+        let metrics = figures::of(&pipeline, &recorder, &trail, &health);
         Ok(Self {
             pipeline,
             gate,
+            health,
+            metrics: Arc::new(metrics),
             inspector,
-            health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
             versions,
             facts,
@@ -193,12 +201,14 @@ impl App {
         Rest {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
+            metrics: Arc::clone(&self.metrics),
             running: self.running.clone(),
             stop: self.stop.clone(),
             streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
+            description: Arc::default(),
         }
     }
 

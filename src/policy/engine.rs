@@ -267,6 +267,7 @@ impl Engine {
             modifies,
             management,
             carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
+            tool_place: evaluation.plan.map(|plan| plan.place),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

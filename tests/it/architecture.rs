@@ -157,6 +157,16 @@ const HOMES: &[(&str, &[&str])] = &[
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
     ("percent_encoding", &["transport", "cli"]),
+    (
+        "prometheus_client",
+        &[
+            "telemetry",
+            "decision_point/metrics",
+            "audit/metrics",
+            "pipeline/metrics",
+            "registry/metrics",
+        ],
+    ),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),

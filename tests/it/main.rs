@@ -23,7 +23,9 @@ mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
+mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
+mod openapi; // what the OpenAPI document promises
 mod patterns; // hostile patterns, names and hours
 mod policy_files; // what authors write and read
 mod proofs; // what must not compile
