@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
 
+mod figures; // what is measured
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -15,13 +16,13 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Books, CallRoles, Facts, Governance};
+use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies};
 use crate::identity::LocalAuthenticator;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
 use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
@@ -73,8 +74,10 @@ pub struct App {
     pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
-    /// What every version of the policy is compiled for.
-    compiler: Compiler,
+    /// The figures for Prometheus.
+    pub metrics: Arc<Metrics>,
+    /// Makes versions of the policy.
+    versions: Arc<Policies>,
     facts: Facts,
     policies: Option<PathBuf>,
     data_dir: PathBuf,
@@ -115,12 +118,13 @@ impl App {
         let policies = start::policy_path(config);
         let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
         let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
-        let loaded = governance::load(policies.as_deref(), compiler.tools(), clock.now())
-            .map_err(OpenError::Policy)?;
+        let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
         recorder.listen(Arc::clone(&facts.health) as Arc<_>);
+        let trail = figures::trail(&store)?;
+        recorder.listen(Arc::clone(&trail) as Arc<_>);
         let first = start::First {
             store: &store,
             loaded: &loaded,
@@ -140,8 +144,14 @@ impl App {
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
+        let versions = Arc::new(Policies::new(
+            compiler,
+            Arc::clone(store.states()) as Arc<_>,
+            config.loosening,
+        ));
         let rooms = Rooms {
             store: &store,
+            versions: &versions,
             recorder: &recorder,
             gate: &gate,
             clock: &clock,
@@ -149,13 +159,16 @@ impl App {
             inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
+        let health = Arc::new(start::checks(&recorder, &facts));
+        let metrics = figures::of(&pipeline, &recorder, &trail, &health);
         Ok(Self {
             pipeline,
             gate,
+            health,
+            metrics: Arc::new(metrics),
             inspector,
-            health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
-            compiler,
+            versions,
             facts,
             policies,
             data_dir: config.data_dir.clone(),
@@ -188,12 +201,14 @@ impl App {
         Rest {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
+            metrics: Arc::clone(&self.metrics),
             running: self.running.clone(),
             stop: self.stop.clone(),
             streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
+            description: Arc::default(),
         }
     }
 
@@ -236,6 +251,7 @@ impl App {
 /// The rooms below the road.
 struct Rooms<'a> {
     store: &'a Store,
+    versions: &'a Arc<Policies>,
     recorder: &'a Recorder,
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
@@ -262,6 +278,7 @@ impl Rooms<'_> {
         let books = Books {
             inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
+            policies: Arc::clone(self.versions),
             modes: Arc::clone(self.store.states()) as Arc<_>,
         };
         let governance = Governance::new(

@@ -1,7 +1,7 @@
 //! What holds at the first moment: the stored mode, the policy's version, lockdown, and the record of the start.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::governance::{self, Facts, Loaded};
 use crate::modes::{self, HealthBook};
-use crate::policy_admin::{Compiler, Release};
+use crate::policy_admin::{Activation, Compiler, Release};
 use crate::registry::AgentStore;
 use crate::storage::Store;
 use crate::telemetry;
@@ -40,6 +40,22 @@ pub(super) fn report(loaded: &Loaded) {
     for finding in &loaded.findings {
         tracing::warn!("{}", finding.headline());
     }
+}
+
+/// The policy to start with: the files, and the runtime policies of the last version.
+pub(super) fn policy(
+    path: Option<&Path>,
+    compiler: &Compiler,
+    store: &Store,
+    now: Timestamp,
+) -> Result<Loaded, OpenError> {
+    let loaded = governance::load(path, compiler.tools(), now).map_err(OpenError::Policy)?;
+    let stored = match store.states().latest_release()? {
+        Some(latest) => store.states().runtime_policies(latest.version)?,
+        None => Vec::new(),
+    };
+    let joined = loaded.with_runtime(compiler, &stored, now);
+    joined.map_err(OpenError::Policy)
 }
 
 /// What status shows, as it is known at start.
@@ -143,7 +159,8 @@ impl First<'_> {
             .unwrap_or_else(|| never_locked(moment.wall));
         let mut changes = Vec::new();
         if is_new {
-            changes.push(release.activate(&bundle.name, self.loaded.content.clone()));
+            let activation = Activation::of_files(self.loaded.content.clone());
+            changes.push(release.activate(&bundle.name, activation));
         }
         if moved {
             changes.push(StateChange::SetMode(mode.clone()));

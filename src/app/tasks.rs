@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::audit::{AuditError, ChangeNote, Inspector, Recorder};
 use crate::decision_point::{Gate, keep_time};
-use crate::governance::{self, Facts, LOCKDOWN_FILE};
-use crate::policy_admin::{self, Compiler};
+use crate::governance::{self, Facts, LOCKDOWN_FILE, Policies};
+use crate::policy_admin;
 
 use super::App;
 
@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_millis(400);
 const BREATH: Duration = Duration::from_millis(50);
 /// How long it waits for new records.
 const LEVEL: Duration = Duration::from_secs(2);
+
+/// How often agents that nobody saw for long are looked for.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// The trail broke: the process must end and start again.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,10 @@ impl App {
         ));
         tasks.spawn(inspect(Arc::clone(&self.inspector)));
         tasks.spawn(Reloads::of(self).run());
+        tasks.spawn(forget_unseen(
+            Arc::clone(&self.gate),
+            Arc::clone(&self.inspector),
+        ));
         tasks
     }
 
@@ -79,6 +86,16 @@ async fn inspect(inspector: Arc<Inspector>) {
     }
 }
 
+async fn forget_unseen(gate: Arc<Gate>, inspector: Arc<Inspector>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let forgotten = governance::forget_unseen(&gate, &**inspector.reader()).await;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "agents that nobody vouched for or saw for long");
+        }
+    }
+}
+
 async fn look_for_lockdown(gate: Arc<Gate>, data_dir: PathBuf) {
     let file = data_dir.join(LOCKDOWN_FILE);
     loop {
@@ -102,7 +119,7 @@ struct Reloads {
     gate: Arc<Gate>,
     recorder: Recorder,
     path: Option<PathBuf>,
-    compiler: Compiler,
+    versions: Arc<Policies>,
     facts: Facts,
 }
 
@@ -112,7 +129,7 @@ impl Reloads {
             gate: Arc::clone(&app.gate),
             recorder: app.recorder.clone(),
             path: app.policies.clone(),
-            compiler: app.compiler.clone(),
+            versions: Arc::clone(&app.versions),
             facts: app.facts.clone(),
         }
     }
@@ -143,7 +160,7 @@ impl Reloads {
     async fn reload(&self, told: bool) {
         let (path, compiler, now) = (
             self.path.clone(),
-            self.compiler.clone(),
+            self.versions.compiler().clone(),
             self.gate.clock().now(),
         );
         let read = tokio::task::spawn_blocking(move || {
@@ -155,7 +172,7 @@ impl Reloads {
             Ok(Err(fault)) => return self.keep_last_good(fault).await,
             Err(broken) => return self.keep_last_good(broken.to_string()).await,
         };
-        match governance::activate(&self.gate, &loaded, &self.compiler).await {
+        match self.versions.reload(&self.gate, &loaded).await {
             Ok(true) => {
                 super::start::report(&loaded);
                 tracing::info!(

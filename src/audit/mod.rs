@@ -14,6 +14,7 @@ mod entry; // what is written together
 mod error; // what can go wrong
 mod store; // what the trail needs from a store
 mod ids; // names of attempts
+mod metrics; // figures of the trail
 mod line; // what waits to be written
 mod writer; // group commit
 mod commit; // what its leader does
@@ -32,13 +33,14 @@ pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
 pub use inspector::{ChainState, Inspector};
+pub use metrics::TrailMetrics;
 pub use query::{Cursors, Filter, Page, QueryError, TrailReader};
 pub use record::{
     Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
     Ruling, Source, Status,
 };
 pub use recorded::{Recorded, Simulated};
-pub use recorder::{Config, DurabilityPolicy, Recorder};
+pub use recorder::{Config, DurabilityPolicy, Figures, Recorder};
 pub use recovery::Recovery;
 pub use redact::{Redactor, derive};
 pub use render::{Body, Place};

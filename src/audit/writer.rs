@@ -44,6 +44,8 @@ pub(super) struct Writer {
     pub(super) places: Semaphore,
     pub(super) committed: AtomicU64,
     pub(super) synced: AtomicU64,
+    /// Batches that the store did not take.
+    pub(super) failures: AtomicU64,
     pub(super) health: watch::Sender<Option<AuditError>>,
     /// The number of the last record, for those who wait for the next.
     pub(super) news: watch::Sender<u64>,
@@ -71,6 +73,7 @@ impl Writer {
             places: Semaphore::new(places),
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             health: watch::Sender::new(None),
             news: watch::Sender::new(0),
             listeners: RwLock::default(),

@@ -114,17 +114,7 @@ impl Find<'_> {
 impl Gateway {
     /// Asks for a path.
     pub(super) async fn get(&self, path: &str) -> Result<Reply, CliError> {
-        let (status, bytes) = match self {
-            Self::Running { client, at } => client
-                .get(path)
-                .await
-                .map_err(|fault| unanswered(&fault, at))?,
-            Self::Own(_, service) => service.ask("GET", path, Vec::new()).await,
-        };
-        Ok(Reply {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+        self.send("GET", path, None).await
     }
 
     /// Opens a stream of events; only a running gateway has one.
@@ -140,17 +130,27 @@ impl Gateway {
         }
     }
 
-    /// Sends a body to a path.
+    /// Posts a body to a path.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Reply, CliError> {
+        self.send("POST", path, Some(body)).await
+    }
+
+    /// Sends a request, with a body if there is one.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, CliError> {
+        let json = body.map(Value::to_string);
         let (status, bytes) = match self {
             Self::Running { client, at } => client
-                .post(path, body.to_string())
+                .send(method, path, json)
                 .await
                 .map_err(|fault| unanswered(&fault, at))?,
             Self::Own(_, service) => {
-                service
-                    .ask("POST", path, body.to_string().into_bytes())
-                    .await
+                let bytes = json.unwrap_or_default().into_bytes();
+                service.ask(method, path, bytes).await
             }
         };
         Ok(Reply {

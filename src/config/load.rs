@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 use super::check::{ConfigError, local_means_loopback};
@@ -303,6 +304,17 @@ fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<Stri
             false
         }
     };
+    let loosening = match get("policy.loosening") {
+        "warn" => Loosening::Warn,
+        "refuse" => Loosening::Refuse,
+        _ => {
+            wrong(
+                "policy.loosening",
+                "`warn` or `refuse` (`second_person` is not supported yet)",
+            );
+            Loosening::Refuse
+        }
+    };
     if get("auth") != "local" {
         wrong("auth", "`local` (`credentials` is not supported yet)");
     }
@@ -329,6 +341,7 @@ fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<Stri
         policies: Some(get("policies"))
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
+        loosening,
         auth: AuthMode::Local,
         log_level: get("log.level").to_owned(),
         log_format,

@@ -6,6 +6,7 @@ mod settings; // every setting there is
 
 use std::path::PathBuf;
 
+use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe};
@@ -69,6 +70,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Policy file or folder; `None`: `policies/default.yaml` if it is there, else the copy built in.
     pub policies: Option<PathBuf>,
+    /// What happens to a policy change that makes something callable.
+    pub loosening: Loosening,
     /// Who is believed to be who.
     pub auth: AuthMode,
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives.

@@ -90,6 +90,13 @@ pub const SETTINGS: &[Setting] = &[
         "policy file or folder; empty: policies/default.yaml if it is there, else the copy built in",
     ),
     row(
+        "policy.loosening",
+        None,
+        None,
+        "warn",
+        "what happens to a policy change that makes something callable: warn or refuse",
+    ),
+    row(
         "log.level",
         Some("LOG_LEVEL"),
         Some("--log-level"),

@@ -131,6 +131,12 @@ impl Roles {
         set
     }
 
+    /// This role and nothing that it includes: what a tool needs, if a caller of a lesser role must not do.
+    #[must_use]
+    pub const fn only(role: Role) -> Self {
+        Self(1 << role as u8)
+    }
+
     /// Whether the role is in the set.
     #[must_use]
     pub const fn has(self, role: Role) -> bool {

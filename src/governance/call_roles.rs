@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decision_point::{Ask, Gate, Requirements};
 use crate::domain::{Purpose, Roles};
 
-use super::{agents, audit_log, question};
+use super::{agents, audit_log, policies, question};
 
 /// Looks at the arguments of management calls, and at what they would change.
 pub struct CallRoles {
@@ -33,6 +33,7 @@ impl Requirements for CallRoles {
             "validate_action" | "simulate_action" | "list_allowed_tools" => {
                 question::needs_to_ask(ask)
             }
+            "create_policy" => policies::needs_to_create(&self.gate, ask),
             _ => Roles::NONE,
         }
     }

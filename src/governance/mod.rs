@@ -1,6 +1,7 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
 mod agents; // tools: who is registered
+mod answers; // output schemas, said once
 mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
 mod audit_stream; // tool: what was recorded behind a record
@@ -10,11 +11,12 @@ mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
+mod policies; // tools: versions of the policy
 mod mode_views; // tools: which mode holds and held
 mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
 mod reading; // what tools share that read the trail
-mod reload; // a new version of the policy becomes the live one
+mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
 mod status; // tools: what holds now, which tools there are
@@ -31,9 +33,11 @@ use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
+pub use agents::forget_unseen;
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
-pub use reload::{Loaded, activate, homeless, load};
+pub use policies::{NotReloaded, Policies};
+pub use reload::{Loaded, homeless, load};
 pub use status::Facts;
 
 /// The gateway's own tools.
@@ -42,6 +46,7 @@ pub struct Governance {
     inspector: Arc<Inspector>,
     facts: Facts,
     cursors: Cursors,
+    policies: Arc<Policies>,
     modes: Arc<dyn ModeStore>,
     data_dir: PathBuf,
 }
@@ -52,6 +57,8 @@ pub struct Books {
     pub inspector: Arc<Inspector>,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// Versions of the policy.
+    pub policies: Arc<Policies>,
     /// The modes that held.
     pub modes: Arc<dyn ModeStore>,
 }
@@ -68,6 +75,7 @@ impl Governance {
         let Books {
             inspector,
             cursors,
+            policies,
             modes,
         } = books;
         Self {
@@ -75,6 +83,7 @@ impl Governance {
             inspector,
             facts,
             cursors,
+            policies,
             modes,
             data_dir,
         }
@@ -107,6 +116,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         ],
         agents::definitions(),
         question::definitions(),
+        policies::definitions(),
     ]
     .concat()
 }
@@ -131,12 +141,12 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
-                "get_compliance_status" => compliance::status(self, &permit).await,
-                "stream_audit" => audit_stream::read(self, &permit).await,
-                "get_audit_entry" => audit_entry::get(self, &permit).await,
                 "get_mode" => Ok(mode_views::mode(self)),
                 "list_mode_changes" => mode_views::history(self, &permit),
                 "get_lockdown" => Ok(mode_views::lockdown(self)),
+                "get_compliance_status" => compliance::status(self, &permit).await,
+                "stream_audit" => audit_stream::read(self, &permit).await,
+                "get_audit_entry" => audit_entry::get(self, &permit).await,
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),
@@ -146,6 +156,15 @@ impl ToolBackend for Governance {
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,
+                "create_policy" => policies::create(self, &permit).await,
+                "delete_policy" => policies::delete(self, &permit).await,
+                "rollback_policy" => policies::rollback(self, &permit).await,
+                "list_policies" => policies::list(self, &permit),
+                "get_policy" => policies::get(self, &permit),
+                "check_policies" => policies::check(self, &permit).await,
+                "diff_policies" => policies::diff(self, &permit).await,
+                "simulate_policies" => policies::simulate(self, &permit).await,
+                "policy_history" => policies::history(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,

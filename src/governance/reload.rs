@@ -1,16 +1,12 @@
-//! A new version of the policy becomes the live one, or the last good one stays.
+//! The files of the policy: read, checked, and joined with what was created at run time.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
-
-use crate::audit::{AuditError, ChangeNote, StateChange};
-use crate::decision_point::{ChangeError, Edit, Gate, Moment, Situation};
-use crate::domain::{ModeState, Timestamp, ToolFacts};
+use crate::domain::{ModeState, PolicyId, Timestamp, ToolFacts};
 use crate::modes;
 use crate::policy::{self, Bundle, Finding};
-use crate::policy_admin::{self, Compiler, Release};
+use crate::policy_admin::{self, Compiler};
 
 /// A bundle that is fit to run, and what was found in it.
 pub struct Loaded {
@@ -31,12 +27,7 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
         Some(path) => policy_admin::read(path).map_err(|fault| fault.to_string())?,
         None => policy_admin::embedded(),
     };
-    let content = json!(
-        sources
-            .iter()
-            .map(|source| json!({ "name": source.name(), "text": source.text() }))
-            .collect::<Vec<_>>()
-    );
+    let content = policy_admin::files_as_text(&sources);
     let render = |findings: Vec<Finding>| {
         findings
             .iter()
@@ -48,61 +39,29 @@ pub fn load(path: Option<&Path>, tools: &[ToolFacts], now: Timestamp) -> Result<
     Ok(Loaded {
         bundle: Arc::new(loaded.bundle),
         findings: loaded.findings,
-        content: content.to_string(),
+        content,
     })
 }
 
-/// Puts the bundle in force as the next version, unless it is the live one already.
-///
-/// A mode that the new bundle does not have ends with it.
-///
-/// # Errors
-/// When the change cannot be written; the live version stays then.
-pub async fn activate(
-    gate: &Gate,
-    loaded: &Loaded,
-    compiler: &Compiler,
-) -> Result<bool, AuditError> {
-    let change = gate
-        .change(|now, moment| edit(now, moment, loaded, compiler))
-        .await;
-    match change {
-        Ok(_) => Ok(true),
-        Err(ChangeError::Refused(())) => Ok(false),
-        Err(ChangeError::Audit(fault)) => Err(fault),
+impl Loaded {
+    /// The same with the runtime policies that the store has of the last version.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or they do not go with the files: a start without them could allow what
+    /// they deny.
+    pub fn with_runtime(
+        mut self,
+        compiler: &Compiler,
+        stored: &[(PolicyId, String)],
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        if !stored.is_empty() {
+            let (bundle, mut findings) = compiler.joined(&self.bundle, stored, now)?;
+            self.bundle = Arc::new(bundle);
+            self.findings.append(&mut findings);
+        }
+        Ok(self)
     }
-}
-
-fn edit(now: &Situation, moment: Moment, loaded: &Loaded, compiler: &Compiler) -> Result<Edit, ()> {
-    let live = Release {
-        version: now.engine.version(),
-        digest: now.engine.bundle().digest,
-    };
-    let (release, is_new) = Release::after(Some(&live), &loaded.bundle);
-    if !is_new {
-        return Err(());
-    }
-    let engine = compiler.engine(&loaded.bundle, release.version);
-    let mut next = Situation {
-        engine: Arc::new(engine),
-        ..now.clone()
-    };
-    let mut changes = vec![release.activate(&loaded.bundle.name, loaded.content.clone())];
-    if let Some(state) = homeless(&now.mode_state(moment), &loaded.bundle, moment.wall) {
-        next = next.with_mode(state.clone(), moment);
-        changes.push(StateChange::SetMode(state));
-    }
-    let note = ChangeNote::new("policy_reload", "gateway")
-        .with("version", json!(release.version))
-        .with("parent", json!(live.version))
-        .with("digest", json!(release.digest))
-        .with("mode", json!(next.modes.mode));
-    Ok(Edit {
-        next,
-        note,
-        changes,
-        of: None,
-    })
 }
 
 /// The state of the mode under a bundle that lacks the mode or its base: back to the default mode.

@@ -55,14 +55,6 @@ impl Client {
         })
     }
 
-    /// Asks for a path; the status and the body of the answer.
-    ///
-    /// # Errors
-    /// When nobody answers.
-    pub async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), OutboundError> {
-        Self::send(self.inner.get(format!("{}{path}", self.base))).await
-    }
-
     /// Opens a stream of events, behind the event of this id if one is named.
     ///
     /// # Errors
@@ -80,21 +72,23 @@ impl Client {
         Ok(Events { reply })
     }
 
-    /// Sends JSON to a path; the status and the body of the answer.
+    /// Sends a request, with JSON if there is any; the status and the body of the answer.
     ///
     /// # Errors
     /// When nobody answers.
-    pub async fn post(&self, path: &str, json: String) -> Result<(u16, Vec<u8>), OutboundError> {
-        let request = self.inner.post(format!("{}{path}", self.base));
-        Self::send(
-            request
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<String>,
+    ) -> Result<(u16, Vec<u8>), OutboundError> {
+        let method = method.parse().unwrap_or(reqwest::Method::GET);
+        let mut request = self.inner.request(method, format!("{}{path}", self.base));
+        if let Some(json) = json {
+            request = request
                 .header("content-type", "application/json")
-                .body(json),
-        )
-        .await
-    }
-
-    async fn send(request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), OutboundError> {
+                .body(json);
+        }
         let unreachable = |fault: reqwest::Error| OutboundError::Unreachable(innermost(&fault));
         let reply = request.send().await.map_err(unreachable)?;
         let status = reply.status().as_u16();

@@ -9,7 +9,7 @@ use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Pur
 use super::bundle::{Bundle, ToolConstraints};
 use super::compile::{ROOM, compile};
 use super::decision::{Decision, Effect};
-use super::evaluation::{Answer, Denial, Evaluation, Outcome};
+use super::evaluation::{Answer, Denial, Evaluation, Outcome, Regard};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
 use super::planner::defaults;
@@ -97,8 +97,13 @@ impl Engine {
     /// Rules that read arguments count as undecidable, so the answer is the more restrictive one.
     #[must_use]
     pub fn effect_by_name(&self, request: &ActionRequest) -> Effect {
+        self.effect(request, Regard::AtWorst)
+    }
+
+    /// What a call of this name gets without regard to its arguments.
+    pub(super) fn effect(&self, request: &ActionRequest, regard: Regard) -> Effect {
         let mut evaluation = Evaluation::new(self, request, Silent);
-        evaluation.with_arguments = false;
+        evaluation.regard = regard;
         evaluation
             .run()
             .map_or(Effect::Deny, |answer| answer.effect)
@@ -262,6 +267,7 @@ impl Engine {
             modifies,
             management,
             carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
+            tool_place: evaluation.plan.map(|plan| plan.place),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

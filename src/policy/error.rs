@@ -69,6 +69,8 @@ finding_codes! {
     MatchesNothing = "PG020", Warning;
     /// The default decision is to allow.
     DefaultAllow = "PG023", Warning;
+    /// Something becomes callable that was not.
+    Loosening = "PG070", Warning;
 }
 
 impl fmt::Display for FindingCode {

@@ -84,6 +84,17 @@ enum Ruling<'a> {
     Silent,
 }
 
+/// What of a request's arguments counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Regard {
+    /// All of it: a call is decided.
+    Arguments,
+    /// Nothing: what is asked is what a call of the name gets at the worst.
+    AtWorst,
+    /// Nothing: what is asked is what a call of the name could get with the arguments and at the hour that suit it best.
+    AtBest,
+}
+
 /// One request on its way.
 pub(super) struct Evaluation<'a, T> {
     pub(super) engine: &'a Engine,
@@ -94,8 +105,8 @@ pub(super) struct Evaluation<'a, T> {
     /// Heads that take part beside the enforced ones, when a shadow policy is tried; by rank.
     pub(super) shadow: &'a [Head],
     pub(super) trace: T,
-    /// Whether arguments count; not where only the name is asked about.
-    pub(super) with_arguments: bool,
+    /// What of the arguments counts.
+    pub(super) regard: Regard,
     used: Used,
     /// A demand that holds whatever is allowed below it.
     floor: Option<Ask<'a>>,
@@ -115,7 +126,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             mask: Mask::of_request(request, place),
             shadow: &[],
             trace,
-            with_arguments: true,
+            regard: Regard::Arguments,
             used: Used::default(),
             floor: None,
         }

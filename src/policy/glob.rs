@@ -50,18 +50,28 @@ pub(super) fn covers(outer: &Pattern, inner: &Pattern) -> bool {
 /// characters that no pattern names.
 #[must_use]
 pub(super) fn witness(pattern: &Pattern) -> String {
-    const STRANGER: char = '\u{1}';
+    filled(pattern, '\u{1}')
+}
+
+/// A name that fits the pattern, as an example of those that do.
+#[must_use]
+pub(super) fn sample(pattern: &Pattern) -> String {
+    filled(pattern, 'q')
+}
+
+/// A word that fits the pattern: runs and holes are filled with this character.
+fn filled(pattern: &Pattern, stranger: char) -> String {
     if let Some(name) = pattern.exact() {
         return name.to_owned();
     }
     let steps = unfold(pattern.as_str()).and_then(|all| all.into_iter().next());
     let fill = |step: Step| match step {
-        Step::Run => STRANGER,
-        Step::One(set) if set & bit(STRANGER) != 0 => STRANGER,
-        Step::One(set) => u8::try_from(set.trailing_zeros()).map_or(STRANGER, char::from),
+        Step::Run => stranger,
+        Step::One(set) if set & bit(stranger) != 0 => stranger,
+        Step::One(set) => u8::try_from(set.trailing_zeros()).map_or(stranger, char::from),
     };
     // Where alternatives are too many to unfold, a word that only wildcards match: nothing is claimed of it.
-    steps.map_or(STRANGER.to_string(), |steps| {
+    steps.map_or(stranger.to_string(), |steps| {
         steps.into_iter().map(fill).collect()
     })
 }

@@ -11,11 +11,14 @@ mod normal; // the bundle as JSON, for hashing
 mod bundle; // the normalized model that every dialect becomes
 mod parameter; // what one parameter must be
 mod rule; // policies, rules, conditions
+mod join; // files and what was written at run time become one bundle
+mod written; // a policy in the form in which authors write it
 mod suite; // tests of policies
 mod text; // bytes become trees with places
 mod validate; // what is probably not meant
 
 mod compile; // a bundle and a catalogue become an engine
+mod diff; // what two engines answer differently
 mod engine; // the snapshot that decides
 mod evaluation; // one request on its way through the stages
 mod explain; // the trace of a decision
@@ -47,12 +50,14 @@ pub use bundle::{
 };
 pub use code::Code;
 pub use decision::{Decision, Determinant, Effect, Remedy, RemedyKind, Text};
+pub use diff::{Access, Diff, diff};
 pub use engine::{Engine, Standing};
 pub use error::{Excerpt, Finding, FindingCode, FindingPlace, Level};
 pub use explain::{
     Applies, Explanation, Fact, RuleName, RuleTrace, ShadowTrace, StageOutcome, StageTrace,
 };
 pub use import::{call_problems, parse_rules};
+pub use join::{JoinError, files_of, join, runtime_of};
 pub use load::{Loaded, MAX_RULES, load};
 pub use parameter::{Format, Parameter, ParameterType, WholeRegex};
 pub use rule::{
@@ -60,4 +65,5 @@ pub use rule::{
 };
 pub use suite::{Agent, Case, CaseRequest, CaseResult, Expectation, Suite, SuiteReport};
 pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
-pub use validate::{check, explain_in, validate};
+pub use validate::{check, explain_in, new_findings, validate};
+pub use written::written;

@@ -18,6 +18,16 @@ pub(super) fn digest(value: &Value) -> Digest {
 
 /// The bundle without places and without its digest; lists whose order means nothing are sorted.
 pub(super) fn bundle(bundle: &Bundle) -> Value {
+    let mut sections = sections(bundle);
+    if let Value::Object(members) = &mut sections {
+        let policies = sorted(bundle.policies.iter().map(policy));
+        members.insert("policies".to_owned(), policies);
+    }
+    sections
+}
+
+/// Everything that the bundle says beside its policies.
+pub(super) fn sections(bundle: &Bundle) -> Value {
     let modes: Map<String, Value> = bundle
         .modes
         .iter()
@@ -70,7 +80,6 @@ pub(super) fn bundle(bundle: &Bundle) -> Value {
             "paths": patterns(&bundle.protected_paths),
             "allow_read": bundle.protected_allow_read,
         },
-        "policies": sorted(bundle.policies.iter().map(policy)),
     })
 }
 
@@ -131,7 +140,13 @@ fn condition(condition: &Condition) -> Value {
 }
 
 fn test(test: &ArgumentTest) -> Value {
-    let (name, value) = match &test.operator {
+    let (name, value) = operator(&test.operator);
+    json!([test.name, name, value])
+}
+
+/// The test by its name, and what it compares with.
+pub(super) fn operator(operator: &TestOperator) -> (&'static str, Value) {
+    match operator {
         TestOperator::Eq(value) => ("eq", value.clone()),
         TestOperator::Ne(value) => ("ne", value.clone()),
         TestOperator::In(values) => ("in", json!(values)),
@@ -142,8 +157,7 @@ fn test(test: &ArgumentTest) -> Value {
         TestOperator::Lte(bound) => ("lte", json!(bound)),
         TestOperator::Matches(regex) => ("matches", json!(regex.source)),
         TestOperator::Glob(pattern) => ("glob", json!(pattern.as_str())),
-    };
-    json!([test.name, name, value])
+    }
 }
 
 fn mode(rules: &ModeRules) -> Value {
@@ -170,7 +184,8 @@ fn patterns(list: &[Pattern]) -> Value {
     sorted(list.iter().map(|pattern| json!(pattern.as_str())))
 }
 
-fn constraints(constraints: &ToolConstraints) -> Value {
+/// The constraints without their place.
+pub(super) fn constraints(constraints: &ToolConstraints) -> Value {
     json!({
         "tools": names(&constraints.tools),
         "parameters": parameters(&constraints.parameters),
@@ -195,7 +210,8 @@ fn parameter(parameter: &Parameter) -> Value {
     })
 }
 
-fn kind(kind: &ParameterType) -> Value {
+/// The type with its bounds; those that are not given are `null`.
+pub(super) fn kind(kind: &ParameterType) -> Value {
     match kind {
         ParameterType::String {
             min_length,

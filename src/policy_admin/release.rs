@@ -13,6 +13,29 @@ pub struct Release {
     pub digest: Digest,
 }
 
+/// How a version came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activation {
+    /// Who activates it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Its files as text; empty where they are those of its parent.
+    pub files: String,
+}
+
+impl Activation {
+    /// The activation of files by the gateway itself.
+    #[must_use]
+    pub fn of_files(files: String) -> Self {
+        Self {
+            author: "gateway".to_owned(),
+            reason: "policy files".to_owned(),
+            files,
+        }
+    }
+}
+
 impl Release {
     /// The version that the bundle gets behind `latest`, and whether it is a new one: the same content stays the
     /// same version, so that a restart makes none.
@@ -39,15 +62,20 @@ impl Release {
 
     /// The change that stores this version.
     #[must_use]
-    pub fn activate(&self, name: &str, content: String) -> StateChange {
+    pub fn activate(&self, name: &str, activation: Activation) -> StateChange {
+        let Activation {
+            author,
+            reason,
+            files,
+        } = activation;
         StateChange::ActivateRelease(audit::Release {
             version: self.version,
             digest: self.digest,
             name: name.to_owned(),
-            author: "gateway".to_owned(),
-            reason: "policy files".to_owned(),
+            author,
+            reason,
             parent: self.version.checked_sub(1).filter(|parent| *parent > 0),
-            content,
+            content: files,
         })
     }
 }

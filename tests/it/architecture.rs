@@ -156,7 +156,17 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
-    ("percent_encoding", &["transport"]),
+    ("percent_encoding", &["transport", "cli"]),
+    (
+        "prometheus_client",
+        &[
+            "telemetry",
+            "decision_point/metrics",
+            "audit/metrics",
+            "pipeline/metrics",
+            "registry/metrics",
+        ],
+    ),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),

@@ -172,6 +172,7 @@ impl ToolBackend for Broken {
         vec![ToolDefinition {
             facts,
             description: "breaks",
+            output_schema: None,
         }]
     }
 

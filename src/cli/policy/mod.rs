@@ -1,19 +1,21 @@
-//! `policy check`, `policy test`, `policy simulate`, `policy explain`: on files alone, no gateway needed.
+//! `policy check`, `policy test`, `policy simulate`, `policy explain`: on files alone, no gateway needed; `policy history`,
+//! `policy rollback`: on the versions that a gateway has stored.
 
 mod ask; // simulate, explain: one request
 mod check; // errors and lint
+mod history; // versions, and the way back to one
 mod test; // suites
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::config::Config;
 use crate::domain::{Timestamp, ToolFacts};
 use crate::policy::{self, Finding, Loaded, Source};
 use crate::tools::{CloudBackend, ToolBackend as _};
 use crate::{clock, governance, policy_admin};
 
+use super::client::Find;
 use super::output::Format;
 use super::{CliError, Exit};
 
@@ -49,11 +51,25 @@ enum PolicyCommand {
         after_help = "Example:\n  policyguard policy explain --tool delete_table --trust medium"
     )]
     Explain(ask::AskArgs),
+    /// List the versions of the policy, newest first
+    #[command(
+        after_help = "Examples:\n  policyguard policy history\n  policyguard policy history --limit 5 --output json"
+    )]
+    History(history::HistoryArgs),
+    /// Bring the runtime policies of an older version back, as a new version
+    #[command(
+        after_help = "Examples:\n  policyguard policy rollback 7\n  policyguard policy rollback 7 --reason 'deny-etl stopped the nightly load'\n\nPolicies in files stay as they are on disk."
+    )]
+    Rollback(history::RollbackArgs),
 }
 
-pub(super) fn run(config: &Config, args: &PolicyArgs, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    find: &Find<'_>,
+    args: &PolicyArgs,
+    format: Format,
+) -> Result<Exit, CliError> {
     let desk = Desk {
-        path: config.policies.clone(),
+        path: find.config.policies.clone(),
         tools: catalogue()?,
         now: clock_now(),
     };
@@ -62,6 +78,8 @@ pub(super) fn run(config: &Config, args: &PolicyArgs, format: Format) -> Result<
         PolicyCommand::Test(args) => test::run(&desk, args, format),
         PolicyCommand::Simulate(args) => ask::simulate(&desk, args, format),
         PolicyCommand::Explain(args) => ask::explain(&desk, args, format),
+        PolicyCommand::History(args) => history::history(find, args, format).await,
+        PolicyCommand::Rollback(args) => history::rollback(find, args, format).await,
     }
 }
 

@@ -6,10 +6,12 @@ mod names; // patterns and the tools that exist
 mod overruled; // allows that something above always beats
 mod shadowed; // rules that another one always beats
 
+use std::collections::HashSet;
+
 use crate::domain::{Timestamp, ToolFacts};
 
 use super::bundle::{Bundle, DefaultDecision};
-use super::error::Finding;
+use super::error::{Finding, FindingCode};
 use super::load::{Loaded, load};
 use super::rule::Policy;
 use super::text::Source;
@@ -51,6 +53,27 @@ pub fn check(
         return Err(loaded.findings);
     }
     Ok(loaded)
+}
+
+/// What lint finds in one bundle and not in another: what a change brings.
+#[must_use]
+pub fn new_findings(
+    bundle: &Bundle,
+    before: &Bundle,
+    tools: &[ToolFacts],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut found = validate(bundle, tools, now);
+    if found.is_empty() {
+        return found;
+    }
+    let known = validate(before, tools, now);
+    let known: HashSet<(FindingCode, &str)> = known
+        .iter()
+        .map(|finding| (finding.code, finding.message.as_str()))
+        .collect();
+    found.retain(|finding| !known.contains(&(finding.code, finding.message.as_str())));
+    found
 }
 
 /// Adds column and excerpt to findings that know their line only.

@@ -84,6 +84,7 @@ const STEPS: &[&str] = &["
         document TEXT,
         PRIMARY KEY (id, version)
     ) WITHOUT ROWID;
+    CREATE INDEX policy_versions_by_version ON policy_versions (version);
 ", "
     -- 1: the record stands for its attempt in lists. Records of the steps before know no management calls.
     ALTER TABLE records ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;

@@ -6,6 +6,7 @@ use super::super::error::StoreError;
 use super::state::{States, follows};
 use crate::audit::{Conflict, PolicyVersion, Release};
 use crate::domain::{Digest, PolicyId};
+use crate::policy_admin::{PastRelease, PolicyStep, ReleaseStore, ReleasesUnread};
 
 /// What a release is read from.
 const RELEASE: &str = "SELECT version, digest, name, author, reason, parent, content FROM releases";
@@ -59,16 +60,71 @@ impl States {
         release.transpose()
     }
 
-    /// The activated versions before this one, newest first.
+    /// The activated versions before this one, newest first, without their texts.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn releases_before(&self, before: u64, limit: u32) -> Result<Vec<Release>, StoreError> {
+    pub fn past_releases(&self, before: u64, limit: u32) -> Result<Vec<PastRelease>, StoreError> {
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let releases: Vec<Release> = {
+            let connection = self.connection();
+            // Of the texts one character tells whether there are some.
+            let sql = "SELECT version, digest, name, author, reason, parent, substr(content, 1, 1) \
+                FROM releases WHERE version < ?1 ORDER BY version DESC LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map((before, limit), release)?;
+            rows.map(|row| row?).collect::<Result<_, _>>()?
+        };
+        let past = |release: Release| {
+            Ok(PastRelease {
+                changed: self.steps(release.version)?,
+                version: release.version,
+                digest: release.digest,
+                name: release.name,
+                author: release.author,
+                reason: release.reason,
+                parent: release.parent,
+                files_changed: !release.content.is_empty(),
+            })
+        };
+        releases.into_iter().map(past).collect()
+    }
+
+    /// What became of runtime policies in this version, by id.
+    fn steps(&self, version: u64) -> Result<Vec<(PolicyId, PolicyStep)>, StoreError> {
         let connection = self.connection();
-        let sql = format!("{RELEASE} WHERE version < ?1 ORDER BY version DESC LIMIT ?2");
-        let mut statement = connection.prepare_cached(&sql)?;
-        let rows = statement.query_map((before.cast_signed(), limit), release)?;
-        rows.map(|row| row?).collect()
+        let sql = "SELECT id, document IS NOT NULL, \
+            (SELECT before.document IS NOT NULL FROM policy_versions before WHERE before.id = this.id \
+             AND before.version < this.version ORDER BY before.version DESC LIMIT 1) \
+            FROM policy_versions this WHERE version = ?1 ORDER BY id";
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([version.cast_signed()], |row| {
+            let was = row.get::<_, Option<bool>>(2)?.unwrap_or(false);
+            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, was))
+        })?;
+        rows.map(|row| {
+            let (id, is, was) = row?;
+            let step = match (was, is) {
+                (false, true) => PolicyStep::Created,
+                (true, true) => PolicyStep::Updated,
+                (_, false) => PolicyStep::Deleted,
+            };
+            Ok((policy_id(&id)?, step))
+        })
+        .collect()
+    }
+
+    /// The files of this version: those of the last version up to it that brought some.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn release_files(&self, version: u64) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT content FROM releases WHERE version <= ?1 AND content <> '' \
+            ORDER BY version DESC LIMIT 1";
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement.query_row([version.cast_signed()], |row| row.get(0));
+        Ok(found.optional()?)
     }
 
     /// This version, if it was activated.
@@ -98,14 +154,40 @@ impl States {
         })?;
         rows.map(|row| {
             let (id, document) = row?;
-            let id = PolicyId::parse(&id).map_err(|fault| StoreError::Corrupt {
-                what: "runtime policy",
-                why: fault.to_string(),
-            })?;
-            Ok((id, document))
+            Ok((policy_id(&id)?, document))
         })
         .collect()
     }
+}
+
+impl ReleaseStore for States {
+    fn release(&self, version: u64) -> Result<Option<Release>, ReleasesUnread> {
+        Self::release(self, version).map_err(unread)
+    }
+
+    fn history(&self, before: u64, limit: u32) -> Result<Vec<PastRelease>, ReleasesUnread> {
+        self.past_releases(before, limit).map_err(unread)
+    }
+
+    fn files(&self, version: u64) -> Result<Option<String>, ReleasesUnread> {
+        self.release_files(version).map_err(unread)
+    }
+
+    fn runtime_policies(&self, version: u64) -> Result<Vec<(PolicyId, String)>, ReleasesUnread> {
+        Self::runtime_policies(self, version).map_err(unread)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn unread(fault: StoreError) -> ReleasesUnread {
+    ReleasesUnread(fault.to_string())
+}
+
+fn policy_id(text: &str) -> Result<PolicyId, StoreError> {
+    PolicyId::parse(text).map_err(|fault| StoreError::Corrupt {
+        what: "runtime policy",
+        why: fault.to_string(),
+    })
 }
 
 fn release(row: &Row<'_>) -> rusqlite::Result<Result<Release, StoreError>> {

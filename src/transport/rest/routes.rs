@@ -77,6 +77,16 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/decisions/explain" => simulate_action, Body;
     GET "/api/v1/decisions/allowed" => list_allowed_tools, Query;
 
+    GET "/api/v1/policies" => list_policies, Query;
+    GET "/api/v1/policies/history" => policy_history, Query;
+    POST "/api/v1/policies/check" => check_policies, Body;
+    POST "/api/v1/policies/diff" => diff_policies, Body;
+    POST "/api/v1/policies/simulate" => simulate_policies, Body;
+    POST "/api/v1/policies/rollback" => rollback_policy, Body;
+    GET "/api/v1/policies/{policy_id}" => get_policy, Query;
+    PUT "/api/v1/policies/{policy_id}" => create_policy, Body;
+    DELETE "/api/v1/policies/{policy_id}" => delete_policy, Query;
+
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;
     GET "/api/v1/audit/stream" => stream_audit, Query;
