@@ -123,6 +123,7 @@ cases! {
     modes_are_shown_and_switched: "mode",
     lockdown_is_switched_and_drilled: "lockdown",
     policies_are_checked_and_asked_without_a_gateway: "policy",
+    versions_of_the_policy_are_listed_and_brought_back: "policy_versions",
     commands_act_on_the_gateway_that_runs: "running",
     the_trail_is_read_and_verified: "audit",
     changed_records_are_named: "tampering",
