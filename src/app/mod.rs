@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
 
+mod figures; // what is measured
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -10,7 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Door, Recorder};
+use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
@@ -21,9 +22,9 @@ use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
 use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service};
+use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -69,8 +70,12 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The trail.
     pub recorder: Recorder,
+    /// What is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// The named checks.
     pub health: Arc<Health>,
+    /// The figures for Prometheus.
+    pub metrics: Arc<Metrics>,
     /// Makes versions of the policy.
     versions: Arc<Policies>,
     facts: Facts,
@@ -78,6 +83,7 @@ pub struct App {
     data_dir: PathBuf,
     running: TaskTracker,
     stop: CancellationToken,
+    streams: Streams,
     body_limit: usize,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
@@ -117,6 +123,8 @@ impl App {
         let facts = start::facts(config, &store, &cloud, definitions)?;
         let (recorder, recovery) = start::recorder(config, &store, &clock)?;
         recorder.listen(Arc::clone(&facts.health) as Arc<_>);
+        let trail = figures::trail(&store)?;
+        recorder.listen(Arc::clone(&trail) as Arc<_>);
         let first = start::First {
             store: &store,
             loaded: &loaded,
@@ -135,6 +143,7 @@ impl App {
         ));
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
+        let inspector = Arc::new(Inspector::new(store.reader()?));
         let versions = Arc::new(Policies::new(
             compiler,
             Arc::clone(store.states()) as Arc<_>,
@@ -147,12 +156,17 @@ impl App {
             gate: &gate,
             clock: &clock,
             facts: &facts,
+            inspector: &inspector,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
+        let health = Arc::new(start::checks(&recorder, &facts));
+        let metrics = figures::of(&pipeline, &recorder, &trail, &health);
         Ok(Self {
             pipeline,
             gate,
-            health: Arc::new(start::checks(&recorder, &facts)),
+            health,
+            metrics: Arc::new(metrics),
+            inspector,
             recorder,
             versions,
             facts,
@@ -160,6 +174,7 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
+            streams: Streams::default(),
             body_limit: config.body_limit,
             hosts: Arc::new(Hosts::new(
                 &config.host,
@@ -186,10 +201,14 @@ impl App {
         Rest {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
+            metrics: Arc::clone(&self.metrics),
             running: self.running.clone(),
+            stop: self.stop.clone(),
+            streams: self.streams.clone(),
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
+            description: Arc::default(),
         }
     }
 
@@ -206,6 +225,12 @@ impl App {
             || "the copy built in".to_owned(),
             |path| path.display().to_string(),
         )
+    }
+
+    /// What ends the gateway's streams when it is cancelled; doors stop with it.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
@@ -231,6 +256,7 @@ struct Rooms<'a> {
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
+    inspector: &'a Arc<Inspector>,
 }
 
 impl Rooms<'_> {
@@ -250,7 +276,7 @@ impl Rooms<'_> {
             clock,
         ));
         let books = Books {
-            reader: self.store.reader()?,
+            inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),
             policies: Arc::clone(self.versions),
             modes: Arc::clone(self.store.states()) as Arc<_>,

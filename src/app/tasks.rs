@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::audit::{AuditError, ChangeNote, Recorder};
+use crate::audit::{AuditError, ChangeNote, Inspector, Recorder};
 use crate::decision_point::{Gate, keep_time};
 use crate::governance::{self, Facts, LOCKDOWN_FILE, Policies};
 use crate::policy_admin;
@@ -18,6 +18,14 @@ use super::App;
 
 /// How often the lockdown file is looked for; it must be seen within a second.
 const LOOK: Duration = Duration::from_millis(400);
+
+/// How long the verification pauses between two chunks.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long it waits for new records.
+const LEVEL: Duration = Duration::from_secs(2);
+
+/// How often agents that nobody saw for long are looked for.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// The trail broke: the process must end and start again.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +42,12 @@ impl App {
             Arc::clone(&self.gate),
             self.data_dir.clone(),
         ));
+        tasks.spawn(inspect(Arc::clone(&self.inspector)));
         tasks.spawn(Reloads::of(self).run());
+        tasks.spawn(forget_unseen(
+            Arc::clone(&self.gate),
+            Arc::clone(&self.inspector),
+        ));
         tasks
     }
 
@@ -51,6 +64,35 @@ impl App {
     /// Looks for the lockdown file before the first call.
     pub async fn check_lockdown_file(&self) {
         look_once(&self.gate, &self.data_dir.join(LOCKDOWN_FILE)).await;
+    }
+}
+
+/// Verifies the chain behind the writer, with pauses that leave the machine to calls.
+async fn inspect(inspector: Arc<Inspector>) {
+    loop {
+        let inspector = Arc::clone(&inspector);
+        let step = tokio::task::spawn_blocking(move || inspector.step()).await;
+        let pause = match step {
+            Ok(Ok(true)) => BREATH,
+            Ok(Ok(false)) => LEVEL,
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, "the chain is not verified just now");
+                LEVEL
+            }
+            // It panicked, and said so; what stands still is not called verified.
+            Err(_) => return,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn forget_unseen(gate: Arc<Gate>, inspector: Arc<Inspector>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let forgotten = governance::forget_unseen(&gate, &**inspector.reader()).await;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "agents that nobody vouched for or saw for long");
+        }
     }
 }
 

@@ -119,6 +119,16 @@ impl Verifier {
         }
     }
 
+    /// A verification from the record behind this one on, which is known to be sealed as it should be.
+    #[must_use]
+    pub const fn after(actions: IdSequence, verified: Head) -> Self {
+        Self {
+            actions,
+            before: verified,
+            fault: None,
+        }
+    }
+
     /// The last record that is sealed as it should be.
     #[must_use]
     pub const fn verified(&self) -> Head {

@@ -25,6 +25,8 @@ pub struct Columns<'a> {
     pub action_type: &'a str,
     /// The counter behind the attempt's name, or [`NONE`]: neighbours in time are neighbours in the index.
     pub action: i64,
+    /// 1 if the record stands for its attempt in lists, else 0.
+    pub listed: i64,
 }
 
 impl<'a> Columns<'a> {
@@ -42,6 +44,7 @@ impl<'a> Columns<'a> {
             tool: record.resource.as_deref().unwrap_or_default(),
             action_type: record.action.as_deref().unwrap_or_default(),
             action: record.action_id.map_or(NONE, |id| action_code(id, actions)),
+            listed: i64::from(record.is_listed()),
         }
     }
 }

@@ -68,6 +68,9 @@ impl Writer {
         let commit = self.committed.fetch_add(1, Ordering::AcqRel) + 1;
         self.ids.written(reserved);
         desk.track(entries, &verdicts);
+        if self.news.receiver_count() > 0 {
+            self.news.send_replace(desk.store.head().seq);
+        }
         self.tell(entries, &verdicts);
         Ok((commit, verdicts))
     }
@@ -134,6 +137,7 @@ impl Writer {
 
     /// Answers a batch that the store did not take. What has already happened stays in line.
     fn refuse(&self, entries: Vec<Entry>, askers: Vec<Asker>, why: String) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
         let fault = AuditError::Unavailable(why);
         let mut kept = Vec::new();
         for (entry, asker) in entries.into_iter().zip(askers) {
@@ -175,6 +179,7 @@ impl Writer {
 
     /// Stops for good: everybody who waits is told, and nothing more is taken.
     pub(super) fn break_down(&self, why: &str) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
         let fault = AuditError::Broken(why.to_owned());
         tracing::error!(why, "the audit trail is broken");
         let waiting = lock(&self.line).close(fault.clone());

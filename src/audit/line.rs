@@ -63,6 +63,11 @@ impl Line {
         self.waiting.push_back(waiting);
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Puts entries back where they were.
     pub(super) fn put_back(&mut self, entries: Vec<Waiting>) {
         for waiting in entries.into_iter().rev() {

@@ -14,6 +14,7 @@ mod entry; // what is written together
 mod error; // what can go wrong
 mod store; // what the trail needs from a store
 mod ids; // names of attempts
+mod metrics; // figures of the trail
 mod line; // what waits to be written
 mod writer; // group commit
 mod commit; // what its leader does
@@ -22,19 +23,24 @@ mod recorded; // proof that something is on record
 mod recorder; // who writes
 mod recovery; // what an earlier run left behind
 mod query; // how it is read back
+mod inspector; // how it is verified meanwhile
+mod compliance; // what is counted of it, and what follows
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
+pub use compliance::{Census, Counts, Standing, Tally, counted};
 pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
+pub use inspector::{ChainState, Inspector};
+pub use metrics::TrailMetrics;
 pub use query::{Cursors, Filter, Page, QueryError, TrailReader};
 pub use record::{
     Actor, AuditRecord, Caller, DeterminedBy, Door, OutcomeStatus, RecordKind, RecordedOutcome,
     Ruling, Source, Status,
 };
 pub use recorded::{Recorded, Simulated};
-pub use recorder::{Config, DurabilityPolicy, Recorder};
+pub use recorder::{Config, DurabilityPolicy, Figures, Recorder};
 pub use recovery::Recovery;
 pub use redact::{Redactor, derive};
 pub use render::{Body, Place};

@@ -6,9 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::chain::{Head, Report};
+use super::compliance::{Census, Counts};
 use super::record::{AuditRecord, RecordKind, Status};
 use super::redact::derive;
-use crate::domain::{ActionId, Secret, Timestamp};
+use crate::domain::{ActionId, AuditId, Secret, Timestamp};
 
 /// Which records are wanted; an empty filter wants all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -27,6 +28,10 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
+    /// One record for each attempt ([`AuditRecord::is_listed`]), and not the others.
+    pub listed: bool,
+    /// Not what was allowed.
+    pub without_allowed: bool,
     /// With this text in reason or target, whatever its case.
     pub text: Option<String>,
 }
@@ -72,6 +77,24 @@ pub trait TrailReader: Send + Sync {
     /// When the store cannot be read.
     fn get(&self, seq: u64) -> Result<Option<AuditRecord>, QueryError>;
 
+    /// The record of this name, whatever number it has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn named(&self, id: AuditId) -> Result<Option<AuditRecord>, QueryError> {
+        let record = self.get(self.place(id))?;
+        Ok(record.filter(|record| record.id == id))
+    }
+
+    /// The number that a record of this name has, if there is one.
+    fn place(&self, id: AuditId) -> u64;
+
+    /// The name of the record with this number, written or not.
+    fn name(&self, seq: u64) -> AuditId;
+
+    /// The cursor behind the record with this number.
+    fn cursor(&self, seq: u64, filter: &Filter) -> String;
+
     /// Every record of an attempt, oldest first.
     ///
     /// # Errors
@@ -83,6 +106,24 @@ pub trait TrailReader: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn outcomes(&self, ids: &[ActionId]) -> Result<Vec<AuditRecord>, QueryError>;
+
+    /// The decisions of these attempts, in any order; one that was overtaken by a change has several.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn decisions(&self, ids: &[ActionId]) -> Result<Vec<AuditRecord>, QueryError>;
+
+    /// What was decided since the beginning of the minute of this instant, about this agent or about all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn counts(&self, since: Timestamp, agent: Option<&str>) -> Result<Counts, QueryError>;
+
+    /// What incidents there are, about this agent or in all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn census(&self, agent: Option<&str>) -> Result<Census, QueryError>;
 
     /// Records from this number on, oldest first.
     ///
@@ -113,6 +154,13 @@ pub trait TrailReader: Send + Sync {
     /// # Errors
     /// When the store cannot be read at all. Records that cannot be read are a finding.
     fn verify_with(&self, progress: &mut dyn FnMut(u64)) -> Result<Report, QueryError>;
+
+    /// Checks some of the records behind this one, which is known to be sealed; its head is then the next to go on
+    /// from, and once nothing follows it is the store's own.
+    ///
+    /// # Errors
+    /// As [`TrailReader::verify_with`].
+    fn verify_after(&self, verified: Head) -> Result<Report, QueryError>;
 
     /// Checks every record.
     ///

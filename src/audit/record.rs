@@ -201,6 +201,9 @@ pub struct AuditRecord {
     pub key_id: Option<Arc<str>>,
     /// What it is about.
     pub kind: RecordKind,
+    /// Whether it is about one of the gateway's own tools.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub management: bool,
     /// The mode in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ModeName>,
@@ -245,6 +248,7 @@ impl AuditRecord {
             id: AuditId::from_bits(0),
             key_id: None,
             kind,
+            management: false,
             mode: None,
             monotonic,
             outcome: None,
@@ -278,6 +282,20 @@ impl AuditRecord {
                 .decision
                 .as_ref()
                 .is_some_and(|ruling| ruling.asked_by.is_none() && !ruling.simulated)
+    }
+
+    /// Whether it stands for its attempt in lists: one record of each does.
+    ///
+    /// A call shows as its decision. A call of the gateway's own tools shows as the change that it made, or as its
+    /// outcome where it made none; where it did not run, as its decision.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        match self.kind {
+            RecordKind::Decision => !(self.management && self.is_intent()),
+            RecordKind::Change => true,
+            RecordKind::Outcome => self.management,
+            RecordKind::Access | RecordKind::Refused => false,
+        }
     }
 
     /// Whether it closes the intent of its action.

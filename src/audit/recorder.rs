@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -52,6 +53,15 @@ pub enum DurabilityPolicy {
     Balanced,
     /// Everything.
     Strict,
+}
+
+/// How the writer is, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Entries that wait to be written.
+    pub waiting: usize,
+    /// Batches that the store did not take.
+    pub failures: u64,
 }
 
 /// The only writer of the trail. A clone writes to the same one.
@@ -252,6 +262,12 @@ impl Recorder {
         Recorded::counted(decision)
     }
 
+    /// The number of the last record that is committed, as it changes.
+    #[must_use]
+    pub fn news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.writer.news.subscribe()
+    }
+
     /// Whether the trail can be written.
     ///
     /// # Errors
@@ -259,6 +275,16 @@ impl Recorder {
     pub fn health(&self) -> Result<(), AuditError> {
         let state = self.inner.writer.watch().borrow().clone();
         state.map_or(Ok(()), Err)
+    }
+
+    /// How the writer is, in figures.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let writer = &self.inner.writer;
+        Figures {
+            waiting: lock(&writer.line).len(),
+            failures: writer.failures.load(Ordering::Relaxed),
+        }
     }
 
     /// Resolves when a sync failed and the process must end, with the reason.

@@ -62,6 +62,7 @@ impl Body {
         body.hash_at = members.out.len();
         members.text("key_id", record.key_id.as_deref());
         members.text("kind", Some(record.kind.as_str()));
+        members.display_bare("management", record.management.then_some(true));
         members.text("mode", record.mode.as_ref().map(ModeName::as_str));
         members.display_bare("monotonic", Some(record.monotonic));
         members.object("outcome", record.outcome.as_ref(), write_outcome);

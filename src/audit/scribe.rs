@@ -36,6 +36,7 @@ pub struct OutcomeOf {
     bundle_digest: Digest,
     caller: Caller,
     correlation_id: Option<CorrelationId>,
+    management: bool,
     mode: ModeName,
     policy_version: u64,
     principal: Actor,
@@ -53,6 +54,7 @@ impl OutcomeOf {
             bundle_digest: *decision.bundle_digest(),
             caller: caller.clone(),
             correlation_id: request.correlation_id.clone(),
+            management: decision.is_management(),
             mode: decision.mode().clone(),
             policy_version: decision.policy_version(),
             principal: actor(decision),
@@ -101,6 +103,18 @@ impl ChangeNote {
         self.details.insert(name.to_owned(), value);
         self
     }
+
+    /// What the change is about, where its details name it: lists show it and searches find it.
+    fn target(&self) -> Option<&str> {
+        let name = match self.operation.split('_').next()? {
+            "agent" => "agent_id",
+            "incident" => "incident_id",
+            "mode" => "mode",
+            "policy" => "policy_id",
+            _ => return None,
+        };
+        self.details.get(name)?.as_str()
+    }
 }
 
 /// Makes records.
@@ -129,6 +143,7 @@ impl Scribe {
         record.correlation_id.clone_from(&request.correlation_id);
         record.decision = Some(self.ruling(decision, simulated));
         record.door = caller.door;
+        record.management = decision.is_management();
         record.mode = Some(decision.mode().clone());
         record.policy_version = Some(decision.policy_version());
         record.principal = Some(actor(decision));
@@ -169,6 +184,9 @@ impl Scribe {
         };
         let (details, digest) = self.redactor.arguments(&note.details);
         record.action = Some(Arc::from(note.operation));
+        if let Some(target) = note.target() {
+            record.resource = Some(Arc::from(target));
+        }
         record.arguments = Some(details);
         record.arguments_digest = Some(digest);
         record
@@ -198,6 +216,7 @@ impl Scribe {
         record.bundle_digest = intent.bundle_digest;
         record.correlation_id.clone_from(&intent.correlation_id);
         record.door = intent.door;
+        record.management = intent.management;
         record.mode.clone_from(&intent.mode);
         record.policy_version = intent.policy_version;
         record.principal.clone_from(&intent.principal);
@@ -220,6 +239,7 @@ impl Scribe {
         record.bundle_digest = Some(of.bundle_digest);
         record.correlation_id = of.correlation_id;
         record.door = of.caller.door;
+        record.management = of.management;
         record.mode = Some(of.mode);
         record.policy_version = Some(of.policy_version);
         record.principal = Some(of.principal);

@@ -44,7 +44,11 @@ pub(super) struct Writer {
     pub(super) places: Semaphore,
     pub(super) committed: AtomicU64,
     pub(super) synced: AtomicU64,
+    /// Batches that the store did not take.
+    pub(super) failures: AtomicU64,
     pub(super) health: watch::Sender<Option<AuditError>>,
+    /// The number of the last record, for those who wait for the next.
+    pub(super) news: watch::Sender<u64>,
     pub(super) listeners: RwLock<Vec<Arc<dyn Listener>>>,
     deadline: Duration,
     pub(super) ids: Ids,
@@ -69,7 +73,9 @@ impl Writer {
             places: Semaphore::new(places),
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             health: watch::Sender::new(None),
+            news: watch::Sender::new(0),
             listeners: RwLock::default(),
             deadline,
             ids,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::{App, OpenError};
 use crate::config::Config;
-use crate::outbound::{Client, OutboundError};
+use crate::outbound::{Client, Events, OutboundError};
 use crate::transport::rest::Service;
 
 use super::{CliError, Exit};
@@ -114,30 +114,43 @@ impl Find<'_> {
 impl Gateway {
     /// Asks for a path.
     pub(super) async fn get(&self, path: &str) -> Result<Reply, CliError> {
-        let (status, bytes) = match self {
-            Self::Running { client, at } => client
-                .get(path)
-                .await
-                .map_err(|fault| unanswered(&fault, at))?,
-            Self::Own(_, service) => service.ask("GET", path, Vec::new()).await,
-        };
-        Ok(Reply {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+        self.send("GET", path, None).await
     }
 
-    /// Sends a body to a path.
+    /// Opens a stream of events; only a running gateway has one.
+    pub(super) async fn events(&self, path: &str, after: Option<&str>) -> Result<Events, CliError> {
+        match self {
+            Self::Running { client, at } => client
+                .events(path, after)
+                .await
+                .map_err(|fault| unanswered(&fault, at)),
+            Self::Own(..) => Err(CliError::Usage(
+                "no gateway is running that could be streamed from".to_owned(),
+            )),
+        }
+    }
+
+    /// Posts a body to a path.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Reply, CliError> {
+        self.send("POST", path, Some(body)).await
+    }
+
+    /// Sends a request, with a body if there is one.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, CliError> {
+        let json = body.map(Value::to_string);
         let (status, bytes) = match self {
             Self::Running { client, at } => client
-                .post(path, body.to_string())
+                .send(method, path, json)
                 .await
                 .map_err(|fault| unanswered(&fault, at))?,
             Self::Own(_, service) => {
-                service
-                    .ask("POST", path, body.to_string().into_bytes())
-                    .await
+                let bytes = json.unwrap_or_default().into_bytes();
+                service.ask(method, path, bytes).await
             }
         };
         Ok(Reply {

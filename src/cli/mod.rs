@@ -1,6 +1,8 @@
 //! The command line: every command, its flags and its exit code.
 
+mod agent; // agent list | show | register | suspend | reinstate
 mod audit; // audit tail | query | verify
+mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
@@ -97,6 +99,8 @@ enum Command {
     Serve,
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
+    /// Look after the agents: who they are, what they may, whether they may at all
+    Agent(agent::AgentArgs),
     /// Halt everything but status reads, lift it again, or prove that it would work
     Lockdown(lockdown::LockdownArgs),
     /// Check, test, simulate and explain policies
@@ -173,6 +177,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match command {
         None | Some(Command::Serve) => block_on(serve::run(&config)),
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
+        Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),

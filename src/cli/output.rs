@@ -87,3 +87,22 @@ pub(super) fn texts<'a>(value: &'a Value, name: &str) -> Vec<&'a str> {
         .filter_map(Value::as_str)
         .collect()
 }
+
+/// The path with a query of those parameters that are given.
+pub(super) fn query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let given: Vec<(&str, &str)> = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)))
+        .collect();
+    let query = serde_urlencoded::to_string(given).unwrap_or_default();
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}
+
+/// The text as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

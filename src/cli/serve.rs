@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Config;
@@ -32,7 +31,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     };
     let mut tasks = app.start_tasks();
     announce(config, &app, &doors.address()?.to_string())?;
-    let stop = CancellationToken::new();
+    let stop = app.stopping();
     let told = stop.clone();
     tasks.spawn(async move {
         signals.wait().await;

@@ -1,8 +1,10 @@
 //! The policy decision point (PDP) as a service: facts, engine, durable record.
 
+mod events; // what the log says of decisions
 mod expiry; // the mode that falls back by itself
 mod facts; // the policy information point (PIP)
 mod gate; // nothing starts under an old state
+mod metrics; // figures of decisions and of what holds
 mod registration; // agents that register themselves
 mod requirements; // roles that a call needs for its arguments
 mod situation; // policy, mode and lockdown as they stand
@@ -21,6 +23,7 @@ use crate::policy::{Code, Decision, Effect, Explanation};
 
 pub use expiry::keep_time;
 pub use gate::{AgentEdit, ChangeError, Edit, Gate, Stale};
+pub use metrics::{DecisionMetrics, SituationGauges};
 pub use registration::NotRegistered;
 pub use requirements::Requirements;
 pub use situation::{Moment, Situation};
@@ -66,6 +69,7 @@ pub struct DecisionPoint {
     values: Values,
     requirements: Arc<dyn Requirements>,
     clock: Arc<dyn Clock>,
+    metrics: DecisionMetrics,
 }
 
 impl DecisionPoint {
@@ -78,6 +82,9 @@ impl DecisionPoint {
         requirements: Arc<dyn Requirements>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let situation = gate.situation();
+        let tools = situation.engine.tools().map(|tool| Arc::clone(&tool.name));
+        let metrics = DecisionMetrics::new(tools.collect());
         Self {
             gate,
             recorder,
@@ -85,6 +92,7 @@ impl DecisionPoint {
             values: Values::default(),
             requirements,
             clock,
+            metrics,
         }
     }
 
@@ -92,6 +100,12 @@ impl DecisionPoint {
     #[must_use]
     pub const fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// The figures of decisions.
+    #[must_use]
+    pub const fn metrics(&self) -> &DecisionMetrics {
+        &self.metrics
     }
 
     /// What tools answered to questions for valid values; the road is told here how to ask.
@@ -111,13 +125,19 @@ impl DecisionPoint {
         ask: &Ask,
         caller: &Caller,
     ) -> Result<Recorded<Decision>, AuditError> {
+        events::started(ask);
+        let begun = self.clock.monotonic();
         let decision = self.consider(ask).await;
+        let took = self.clock.monotonic().saturating_sub(begun);
         if decision.effect() == Effect::Allow
             && ask.purpose == Purpose::Run
             && decision.carries_question()
         {
+            // A question counts once, as what is asked.
             return Ok(self.recorder.carried(decision));
         }
+        self.metrics.count(&decision, took);
+        events::ended(&decision);
         let managed_read = decision.code() == Code::Builtin && !decision.modifies();
         if managed_read && ask.purpose == Purpose::Run {
             return Ok(self.recorder.counted(decision, caller));

@@ -48,6 +48,13 @@ impl Timestamp {
         Self::from_millis(self.as_millis().saturating_add(millis))
     }
 
+    /// The instant so much earlier; clamped.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.as_millis().saturating_sub(millis))
+    }
+
     /// Whole seconds from `self` to `later`, rounded up; zero when that is before.
     #[must_use]
     pub fn seconds_until(self, later: Self) -> u64 {

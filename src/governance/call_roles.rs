@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decision_point::{Ask, Gate, Requirements};
 use crate::domain::{Purpose, Roles};
 
-use super::{agents, policies, question};
+use super::{agents, audit_log, policies, question};
 
 /// Looks at the arguments of management calls, and at what they would change.
 pub struct CallRoles {
@@ -28,6 +28,7 @@ impl Requirements for CallRoles {
         }
         match &*ask.resource.name {
             "register_agent" => agents::needs_to_register(self.gate.registry(), ask),
+            "get_audit_log" => audit_log::needs_to_read(ask),
             "get_agent" => agents::needs_to_read(ask),
             "validate_action" | "simulate_action" | "list_allowed_tools" => {
                 question::needs_to_ask(ask)

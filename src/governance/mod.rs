@@ -1,7 +1,11 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
 mod agents; // tools: who is registered
+mod answers; // output schemas, said once
+mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
+mod audit_stream; // tool: what was recorded behind a record
+mod compliance; // tool: how agents do, and what to mend
 mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
@@ -9,7 +13,9 @@ mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
 mod policies; // tools: versions of the policy
 mod mode_views; // tools: which mode holds and held
+mod posture; // what is weak, and what to do next
 mod question; // tools: what would be answered
+mod reading; // what tools share that read the trail
 mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
@@ -20,13 +26,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::{AuditError, ChangeNote, Cursors, QueryError, TrailReader};
+use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
 use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
+pub use agents::forget_unseen;
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
 pub use policies::{NotReloaded, Policies};
@@ -36,7 +43,7 @@ pub use status::Facts;
 /// The gateway's own tools.
 pub struct Governance {
     decision_point: Arc<DecisionPoint>,
-    reader: Arc<dyn TrailReader>,
+    inspector: Arc<Inspector>,
     facts: Facts,
     cursors: Cursors,
     policies: Arc<Policies>,
@@ -46,8 +53,8 @@ pub struct Governance {
 
 /// What the gateway's tools read.
 pub struct Books {
-    /// The trail.
-    pub reader: Arc<dyn TrailReader>,
+    /// The trail, and what is known of its chain.
+    pub inspector: Arc<Inspector>,
     /// Cursors of lists.
     pub cursors: Cursors,
     /// Versions of the policy.
@@ -66,14 +73,14 @@ impl Governance {
         data_dir: PathBuf,
     ) -> Self {
         let Books {
-            reader,
+            inspector,
             cursors,
             policies,
             modes,
         } = books;
         Self {
             decision_point,
-            reader,
+            inspector,
             facts,
             cursors,
             policies,
@@ -84,6 +91,10 @@ impl Governance {
 
     fn gate(&self) -> &Gate {
         self.decision_point.gate()
+    }
+
+    fn reader(&self) -> Arc<dyn TrailReader> {
+        Arc::clone(self.inspector.reader())
     }
 }
 
@@ -98,6 +109,11 @@ pub fn definitions() -> Vec<ToolDefinition> {
         status::definitions(),
         mode_views::definitions(),
         audit_log::definitions(),
+        vec![
+            audit_entry::definition(),
+            audit_stream::definition(),
+            compliance::definition(),
+        ],
         agents::definitions(),
         question::definitions(),
         policies::definitions(),
@@ -128,6 +144,9 @@ impl ToolBackend for Governance {
                 "get_mode" => Ok(mode_views::mode(self)),
                 "list_mode_changes" => mode_views::history(self, &permit),
                 "get_lockdown" => Ok(mode_views::lockdown(self)),
+                "get_compliance_status" => compliance::status(self, &permit).await,
+                "stream_audit" => audit_stream::read(self, &permit).await,
+                "get_audit_entry" => audit_entry::get(self, &permit).await,
                 "register_agent" => agents::register(self, &permit).await,
                 "list_agents" => agents::list(self, &permit),
                 "get_agent" => agents::get(self, &permit),

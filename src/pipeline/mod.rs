@@ -3,6 +3,7 @@
 mod admit; // who calls
 mod answer; // what the caller gets
 mod call; // what every door hands in
+mod metrics; // figures of the road
 mod dispatch; // from permit to output, under the gate and a deadline
 mod filter; // what may leave
 mod closing; // the outcome on record, before anyone sees it
@@ -29,6 +30,7 @@ use closing::Closing;
 pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
 pub use filter::Screened;
+pub use metrics::PipelineMetrics;
 pub use source::RoadValues;
 
 /// How often a call is decided before a situation that keeps changing is answered with an error.
@@ -42,6 +44,7 @@ pub struct Pipeline {
     catalog: Arc<Catalog>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
+    metrics: PipelineMetrics,
 }
 
 /// The rooms that the road leads through.
@@ -79,6 +82,7 @@ impl Pipeline {
             catalog,
             recorder,
             clock,
+            metrics: PipelineMetrics::default(),
         }
     }
 
@@ -89,6 +93,14 @@ impl Pipeline {
     /// # Errors
     /// When the call could not be decided or put on record: then nothing ran, or its output is withheld.
     pub async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
+        let door = call.caller.door;
+        let _on_the_road = self.metrics.enter();
+        let end = self.walk(call).await;
+        self.metrics.arrived(door, &end);
+        end
+    }
+
+    async fn walk(&self, call: Call) -> Result<Answer, Unanswered> {
         let identity = self.admit(&call)?;
         let caller = call.caller.clone();
         let shadow = call.shadow;
@@ -153,9 +165,34 @@ impl Pipeline {
         Answer::new(decision, Body::Shadow { plan })
     }
 
+    /// The figures of the road.
+    #[must_use]
+    pub const fn metrics(&self) -> &PipelineMetrics {
+        &self.metrics
+    }
+
+    /// Who decides on this road.
+    #[must_use]
+    pub const fn decision_point(&self) -> &Arc<DecisionPoint> {
+        &self.decision_point
+    }
+
+    /// The tools that this road leads to.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Counts on the trail what a door turned away before it was a call.
     pub fn note_refused(&self, caller: &Caller, reason: &str) {
+        self.metrics.refused(reason);
         self.recorder.refused(caller, reason);
+    }
+
+    /// Changes whenever something was recorded, so that streams need not look again and again.
+    #[must_use]
+    pub fn news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.recorder.news()
     }
 
     /// The mode and its end, for the doors' front page.

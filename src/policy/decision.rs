@@ -155,7 +155,9 @@ pub struct Decision {
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
     pub(super) modifies: bool,
+    pub(super) management: bool,
     pub(super) carries_question: bool,
+    pub(super) tool_place: Option<usize>,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
 }
@@ -292,6 +294,20 @@ impl Decision {
     #[must_use]
     pub const fn modifies(&self) -> bool {
         self.modifies
+    }
+
+    /// Where the tool stands in the catalogue that the engine was compiled for; `None`: nowhere, or it is no tool call.
+    ///
+    /// Whoever counts by tool needs no look-up by name.
+    #[must_use]
+    pub const fn tool_place(&self) -> Option<usize> {
+        self.tool_place
+    }
+
+    /// Whether it is about one of the gateway's own tools: administration, which is not counted as what agents do.
+    #[must_use]
+    pub const fn is_management(&self) -> bool {
+        self.management
     }
 
     /// Whether the tool only asks the engine about something else, which is what gets on record.

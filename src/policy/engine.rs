@@ -228,6 +228,7 @@ impl Engine {
         let modifies = evaluation
             .plan
             .is_none_or(|plan| plan.facts.class.modifies());
+        let management = evaluation.is_gateway();
         let used = evaluation.used();
         let (answer, problems, retry_after_seconds) = match outcome {
             Ok(answer) => (answer, Vec::new(), None),
@@ -264,7 +265,9 @@ impl Engine {
             remedy: answer.remedy,
             retry_after_seconds,
             modifies,
+            management,
             carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
+            tool_place: evaluation.plan.map(|plan| plan.place),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

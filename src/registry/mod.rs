@@ -1,5 +1,6 @@
 //! Which agents there are and how far each is trusted.
 
+mod metrics; // figures of agents
 mod standing; // what a decision needs of an agent
 mod store; // what the registry needs from a store
 
@@ -10,6 +11,8 @@ use crate::domain::{Agent, AgentId, PatternList, Principal, PrincipalStatus, Tru
 use crate::identity::Identity;
 
 use standing::Standing;
+
+pub use metrics::AgentGauges;
 pub use standing::{ListProblem, list_problems};
 pub use store::{AgentFilter, AgentStore, RegistryUnread};
 
@@ -93,6 +96,7 @@ impl Registry {
                 .trust_level
                 .is_none_or(|trust| trust == standing.trust)
                 && filter.status.is_none_or(|status| status == standing.status)
+                && (!filter.auto_registered || standing.auto_registered)
         };
         let known = self.known();
         u64::try_from(known.agents.values().filter(fits).count()).unwrap_or(u64::MAX)

@@ -56,6 +56,14 @@ impl Catalog {
         &self.definitions
     }
 
+    /// The tool of this exact name.
+    #[must_use]
+    pub fn definition(&self, tool: &str) -> Option<&ToolDefinition> {
+        self.definitions
+            .iter()
+            .find(|definition| &*definition.facts.name == tool)
+    }
+
     /// The tools as the rules see them.
     #[must_use]
     pub fn facts(&self) -> Vec<ToolFacts> {

@@ -10,7 +10,7 @@ use crate::audit::{ChangeNote, StateChange};
 use crate::cloud::{self, Actor, Operation, Report, ScenarioError, State};
 use crate::domain::{Arguments, Role, Roles, Timestamp, ToolClass};
 
-use super::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
+use super::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work, cloud_answers};
 
 /// How many calls the history keeps.
 const HISTORY: usize = 100;
@@ -281,6 +281,7 @@ impl ToolBackend for CloudBackend {
         let offered = cloud::definitions().into_iter().map(|tool| ToolDefinition {
             facts: tool.facts,
             description: tool.description,
+            output_schema: None,
         });
         let managed = [
             ToolDefinition::gateway("get_infrastructure_status", ToolClass::Read, "Shows services, fleet size and the last ten actions of the simulated cloud.", schema(json!({}), &[])).safe(),
@@ -288,7 +289,11 @@ impl ToolBackend for CloudBackend {
             ToolDefinition::gateway("simulate_incident", ToolClass::Modify, "Breaks (or mends) a service of the simulated cloud, for drills.", incident).needs(operator),
             ToolDefinition::gateway("reset_cloud", ToolClass::Modify, "Puts the simulated cloud back to its first state.", schema(json!({}), &[])).needs(operator),
         ];
-        offered.chain(managed).collect()
+        let answering = |mut tool: ToolDefinition| {
+            tool.output_schema = cloud_answers::of(&tool.facts.name);
+            tool
+        };
+        offered.chain(managed).map(answering).collect()
     }
 
     fn call(&self, permit: Permit) -> Work<'_> {

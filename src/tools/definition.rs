@@ -13,6 +13,8 @@ pub struct ToolDefinition {
     pub facts: ToolFacts,
     /// What it does, when to call it, what the answer means.
     pub description: &'static str,
+    /// JSON Schema of what it answers; `None`: an object of which nothing more is promised.
+    pub output_schema: Option<Value>,
 }
 
 impl ToolDefinition {
@@ -40,7 +42,11 @@ impl ToolDefinition {
             quarantined: false,
             input_schema: Arc::new(input_schema),
         };
-        Self { facts, description }
+        Self {
+            facts,
+            description,
+            output_schema: None,
+        }
     }
 
     /// The same, for callers with one of these roles.
@@ -54,6 +60,13 @@ impl ToolDefinition {
     #[must_use]
     pub fn safe(mut self) -> Self {
         self.facts.safety = true;
+        self
+    }
+
+    /// The same, with the JSON Schema of what it answers.
+    #[must_use]
+    pub fn answers(mut self, schema: Value) -> Self {
+        self.output_schema = Some(schema);
         self
     }
 

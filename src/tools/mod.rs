@@ -2,8 +2,10 @@
 
 mod catalog; // every tool of every backend under one name space
 mod cloud; // backend: the simulated cloud
+mod cloud_answers; // what it answers
 mod definition; // a tool as clients see it
 mod permit; // the only key a backend accepts
+pub mod schema; // words for schemas of answers
 
 use std::pin::Pin;
 

@@ -111,6 +111,7 @@ const PURE: &[&str] = &[
     "cloud",
     "audit/record",
     "audit/chain",
+    "audit/compliance",
 ];
 
 /// What pure code does not name: a word, or the start of a path.
@@ -150,11 +151,22 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("futures_core", &["transport"]),
     ("globset", &["domain/pattern"]),
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
-    ("percent_encoding", &["transport"]),
+    ("percent_encoding", &["transport", "cli"]),
+    (
+        "prometheus_client",
+        &[
+            "telemetry",
+            "decision_point/metrics",
+            "audit/metrics",
+            "pipeline/metrics",
+            "registry/metrics",
+        ],
+    ),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rusqlite", &["storage"]),

@@ -73,6 +73,16 @@ async fn tampering_by_sql_is_found_and_the_record_is_named() {
             Fault::Changed,
         ),
         (
+            "UPDATE records SET listed = 0 WHERE seq = 7",
+            7,
+            Fault::Changed,
+        ),
+        (
+            "UPDATE records SET listed = 1 WHERE seq = 8",
+            8,
+            Fault::Changed,
+        ),
+        (
             "UPDATE records SET text = CAST(text AS BLOB) WHERE seq = 7",
             7,
             Fault::Changed,
@@ -89,7 +99,7 @@ async fn tampering_by_sql_is_found_and_the_record_is_named() {
             Fault::Reordered,
         ),
         (
-            "INSERT INTO records SELECT 21, at, kind, status, agent, tool, action_type, action, text FROM records WHERE seq = 20",
+            "INSERT INTO records SELECT 21, at, kind, status, agent, tool, action_type, action, text, listed FROM records WHERE seq = 20",
             21,
             Fault::Reordered,
         ),

@@ -122,6 +122,7 @@ cases! {
     bad_configurations_are_refused_with_every_problem: "bad_configuration",
     modes_are_shown_and_switched: "mode",
     lockdown_is_switched_and_drilled: "lockdown",
+    agents_are_registered_and_suspended: "agent",
     policies_are_checked_and_asked_without_a_gateway: "policy",
     versions_of_the_policy_are_listed_and_brought_back: "policy_versions",
     commands_act_on_the_gateway_that_runs: "running",

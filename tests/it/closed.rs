@@ -172,6 +172,7 @@ impl ToolBackend for Broken {
         vec![ToolDefinition {
             facts,
             description: "breaks",
+            output_schema: None,
         }]
     }
 
@@ -199,7 +200,10 @@ async fn a_tool_that_panics_is_a_failed_call_on_record_and_nothing_more() {
         (&answer["success"], &answer["error"]),
         (&json!(false), &json!("Execution error: internal error"))
     );
-    let outcomes = house.get("/api/v1/audit?kind=outcome").await.body;
+    let outcomes = house
+        .get("/api/v1/audit?view=records&kind=outcome")
+        .await
+        .body;
     assert_eq!(
         outcomes["entries"][0]["outcome"]["status"],
         json!("failed"),

@@ -38,6 +38,7 @@ impl ToolBackend for Witness {
         vec![ToolDefinition {
             facts,
             description: "notes when it starts",
+            output_schema: None,
         }]
     }
 

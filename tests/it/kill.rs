@@ -200,7 +200,7 @@ struct Tally {
 /// The records after `seq`, oldest first.
 fn records_after(http: &mut Http, seq: u64) -> Vec<Value> {
     let mut records = Vec::new();
-    let mut path = "/api/v1/audit?limit=1000".to_owned();
+    let mut path = "/api/v1/audit?view=records&limit=1000".to_owned();
     loop {
         let page = http.get(&path).unwrap();
         assert_eq!(page.status, 200, "{}", page.body);
@@ -212,7 +212,7 @@ fn records_after(http: &mut Http, seq: u64) -> Vec<Value> {
         records.extend(fresh.cloned());
         let more = records.len() - before == entries.len();
         match page.body["next_cursor"].as_str().filter(|_| more) {
-            Some(cursor) => path = format!("/api/v1/audit?limit=1000&cursor={cursor}"),
+            Some(cursor) => path = format!("/api/v1/audit?view=records&limit=1000&cursor={cursor}"),
             None => break,
         }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use policyguard::domain::{ActionRequest, ToolFacts};
-use policyguard::policy::{self, Bundle, Effect, Engine, Policy, RuleAction, join, written};
+use policyguard::policy::{self, Bundle, Engine, Policy, RuleAction, join, written};
 use serde_json::{Value, json};
 
-use crate::properties::{World, check};
+use crate::properties::check;
 use crate::support::choices::Choices;
 use crate::support::random::{bundle as random_bundle, random_policy, random_rule, request};
 use crate::support::rules::{bundle, policy as of_rules, rule, tool};

@@ -24,7 +24,9 @@ mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently
+mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
+mod openapi; // what the OpenAPI document promises
 mod patterns; // hostile patterns, names and hours
 mod policy_files; // what authors write and read
 mod proofs; // what must not compile
@@ -33,6 +35,7 @@ mod readme; // the commands of the README
 mod rest; // the execution API
 mod runtime_policies; // policies created, compared and rolled back while the gateway runs
 mod seed; // input → expected from the systems before
+mod governance_cases; // input → expected from the systems before
 mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store

@@ -548,7 +548,10 @@ async fn what_cannot_be_read_is_counted_on_the_trail_and_not_written_one_by_one(
             400
         );
     }
-    let refused = house.get("/api/v1/audit?kind=refused").await.body;
+    let refused = house
+        .get("/api/v1/audit?view=records&kind=refused")
+        .await
+        .body;
     assert_eq!(refused["total"], json!(1), "{refused}");
     assert!(
         refused["entries"][0]
@@ -559,7 +562,10 @@ async fn what_cannot_be_read_is_counted_on_the_trail_and_not_written_one_by_one(
     for _ in 0..5 {
         assert_eq!(house.get("/policy/status").await.status, 200);
     }
-    let access = house.get("/api/v1/audit?kind=access").await.body;
+    let access = house
+        .get("/api/v1/audit?view=records&kind=access")
+        .await
+        .body;
     let of_status = access.to_string().matches("get_policy_status").count();
     assert_eq!(of_status, 1, "{access}");
 }

@@ -16,6 +16,7 @@ pub(in crate::governance) fn list(
     let filter = AgentFilter {
         trust_level: text(permit, "trust_level").and_then(TrustLevel::parse),
         status: text(permit, "status").and_then(PrincipalStatus::parse),
+        auto_registered: false,
     };
     let limit = count(permit, "limit")
         .and_then(|limit| usize::try_from(limit).ok())
@@ -71,7 +72,7 @@ pub(in crate::governance) fn get(
 fn last_seen(governance: &Governance, agent_id: &AgentId) -> Value {
     json!(
         governance
-            .reader
+            .reader()
             .last_seen(agent_id.as_str())
             .ok()
             .flatten()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, ffi};
 
 use super::super::error::StoreError;
+use super::tallies::Tallies;
 use super::{connect, state};
 use crate::audit::{
     AuditRecord, AuditStore, Columns, Conflict, Entry, Head, Marks, Place, StoreFault,
@@ -14,8 +15,8 @@ use crate::audit::{
 use crate::domain::{Digest, IdSequence, Secret};
 
 const INSERT: &str = "INSERT INTO records \
-    (rowid, seq, at, kind, status, agent, tool, action_type, action, text) \
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    (rowid, seq, at, kind, status, agent, tool, action_type, action, text, listed) \
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const SET_HEAD: &str =
     "UPDATE head SET seq = ?1, hash = ?2, settled_before = ?3, actions_reserved = ?4";
 
@@ -27,6 +28,7 @@ pub(super) struct Writer {
     marks: Marks,
     records: IdSequence,
     actions: IdSequence,
+    tallies: Tallies,
     text: Vec<u8>,
 }
 
@@ -37,6 +39,7 @@ impl Writer {
         let chain: String =
             connection.query_row("SELECT chain FROM store", (), |row| row.get(0))?;
         let (head, marks) = load_head(&connection)?;
+        let tallies = Tallies::open(&connection)?;
         Ok(Self {
             connection,
             chain: Arc::from(chain),
@@ -44,6 +47,7 @@ impl Writer {
             marks,
             records: record_sequence(key),
             actions: action_sequence(key),
+            tallies,
             text: Vec::with_capacity(4096),
         })
     }
@@ -56,6 +60,9 @@ impl Writer {
         let mut head = self.head;
         let mut verdicts = Vec::with_capacity(entries.len());
         self.run("BEGIN IMMEDIATE")?;
+        if self.tallies.due(head.seq) {
+            self.tallies.write(&self.connection, head.seq)?;
+        }
         for entry in entries {
             let verdict = state::apply_all(&self.connection, &entry.changes)?;
             if verdict.is_ok() {
@@ -100,6 +107,7 @@ impl Writer {
             columns.action_type,
             columns.action,
             rusqlite::types::ToSqlOutput::Borrowed(text),
+            columns.listed,
         ))?;
         Ok(Head { seq, hash })
     }
@@ -117,6 +125,16 @@ impl AuditStore for Writer {
     ) -> Result<Vec<Result<(), Conflict>>, StoreFault> {
         match self.append_in_transaction(entries, marks) {
             Ok((head, verdicts)) => {
+                if self.tallies.due(self.head.seq) {
+                    self.tallies.written(self.head.seq);
+                }
+                for (entry, _) in entries
+                    .iter()
+                    .zip(&verdicts)
+                    .filter(|(_, verdict)| verdict.is_ok())
+                {
+                    self.tallies.note(&entry.record);
+                }
                 self.head = head;
                 self.marks = marks;
                 Ok(verdicts)

@@ -85,10 +85,36 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (id, version)
     ) WITHOUT ROWID;
     CREATE INDEX policy_versions_by_version ON policy_versions (version);
+", "
+    -- 1: the record stands for its attempt in lists. Records of the steps before know no management calls.
+    ALTER TABLE records ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;
+    UPDATE records SET listed = 0 WHERE kind NOT IN (0, 2);
+    DROP INDEX records_by_agent;
+    DROP INDEX records_by_tool;
+    CREATE INDEX records_by_agent ON records (agent, seq, at, kind, status, tool, action_type, listed);
+    CREATE INDEX records_by_tool ON records (tool, seq, at, kind, status, agent, action_type, listed);
+    -- What compliance counts. Every record before head.tallied_before is in both tables; the rest is few.
+    ALTER TABLE head ADD COLUMN tallied_before INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE tallies_by_hour (
+        at INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        action_type TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (at, agent, action_type, status)
+    ) WITHOUT ROWID;
+    CREATE TABLE tallies_by_minute (
+        at INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        action_type TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (at, agent, action_type, status)
+    ) WITHOUT ROWID;
 "];
 
 /// The version that this program writes.
-pub(super) const LATEST: i64 = 2;
+pub(super) const LATEST: i64 = 3;
 
 /// Brings the database to [`LATEST`] from the version it has.
 pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -5,6 +5,7 @@
 
 mod agents; // the registry
 mod audit; // port `AuditStore`
+mod census; // incidents, counted
 mod incidents;
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
@@ -12,7 +13,9 @@ mod policies; // versions of the policy
 mod reader; // port `TrailReader`
 mod search; // its queries
 mod state; // modes, lockdown, cloud, health
+mod tallies; // what compliance counts
 mod torn; // a commit that was cut off
+mod verify; // records, checked against their seals
 
 use std::path::Path;
 use std::time::Duration;
@@ -76,7 +79,7 @@ pub(super) fn prepare(database: &Path, key: &Secret) -> Result<(), StoreError> {
             let chain = format!("c-{}", random_hex()?);
             let transaction = connection.transaction()?;
             transaction.execute("INSERT INTO store VALUES (1, ?1, ?2)", (&chain, &*check))?;
-            transaction.execute("INSERT INTO head VALUES (1, 0, zeroblob(32), 1, 0)", ())?;
+            transaction.execute("INSERT INTO head VALUES (1, 0, zeroblob(32), 1, 0, 1)", ())?;
             transaction.commit()?;
             Ok(())
         }

@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use super::super::error::StoreError;
 use super::audit::{load_head, parse};
-use super::connect_read_only;
 use super::search::Search;
+use super::verify::{damage, record_of, verify_chunk};
+use super::{census, connect_read_only, tallies};
 use crate::audit::{
-    AuditRecord, Columns, Cursors, Fault, Filter, FirstFault, Head, Page, QueryError, Report,
-    Stored, TrailReader, Verifier, action_code, action_sequence,
+    AuditRecord, Census, Counts, Cursors, Filter, Head, Page, QueryError, RecordKind, Report,
+    TrailReader, Verifier, action_code, action_sequence, kind_code, record_id, record_sequence,
 };
-use crate::domain::{ActionId, IdSequence, Secret, Timestamp};
+use crate::domain::{ActionId, AuditId, IdSequence, Secret, Timestamp};
 
 /// Connections that are kept open between reads.
 const KEPT: usize = 4;
@@ -27,6 +27,7 @@ pub(in crate::storage) struct Reader {
     /// Connections that nobody uses just now.
     idle: Mutex<Vec<Connection>>,
     actions: IdSequence,
+    records: IdSequence,
     cursors: Cursors,
 }
 
@@ -37,6 +38,7 @@ impl Reader {
             database: database.to_owned(),
             idle: Mutex::new(vec![first]),
             actions: action_sequence(key),
+            records: record_sequence(key),
             cursors: Cursors::new(key),
         })
     }
@@ -59,6 +61,33 @@ impl Reader {
             result
         };
         reading().map_err(|error| QueryError::Unavailable(error.to_string()))
+    }
+
+    /// The records of these kinds that belong to these attempts.
+    fn of_attempts(
+        &self,
+        ids: &[ActionId],
+        kinds: &[RecordKind],
+    ) -> Result<Vec<AuditRecord>, QueryError> {
+        let kinds: Vec<String> = kinds
+            .iter()
+            .map(|&kind| kind_code(kind).to_string())
+            .collect();
+        let sql = format!(
+            "SELECT text FROM records WHERE action = ?1 AND kind IN ({}) ORDER BY seq",
+            kinds.join(", ")
+        );
+        self.with(|connection| {
+            let mut found = Vec::with_capacity(ids.len());
+            for &id in ids {
+                found.extend(records(
+                    connection,
+                    &sql,
+                    &[action_code(id, &self.actions)],
+                )?);
+            }
+            Ok(found)
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -130,16 +159,31 @@ impl TrailReader for Reader {
     }
 
     fn outcomes(&self, ids: &[ActionId]) -> Result<Vec<AuditRecord>, QueryError> {
-        self.with(|connection| {
-            let mut outcomes = Vec::with_capacity(ids.len());
-            for &id in ids {
-                let code = action_code(id, &self.actions);
-                let sql = "SELECT text FROM records WHERE action = ?1 ORDER BY seq";
-                let of_action = records(connection, sql, &[code])?;
-                outcomes.extend(of_action.into_iter().filter(AuditRecord::closes_intent));
-            }
-            Ok(outcomes)
-        })
+        self.of_attempts(ids, &[RecordKind::Outcome, RecordKind::Change])
+    }
+
+    fn decisions(&self, ids: &[ActionId]) -> Result<Vec<AuditRecord>, QueryError> {
+        self.of_attempts(ids, &[RecordKind::Decision])
+    }
+
+    fn place(&self, id: AuditId) -> u64 {
+        self.records.counter(id.bits())
+    }
+
+    fn name(&self, seq: u64) -> AuditId {
+        record_id(&self.records, seq)
+    }
+
+    fn cursor(&self, seq: u64, filter: &Filter) -> String {
+        self.cursors.write(seq, filter)
+    }
+
+    fn counts(&self, since: Timestamp, agent: Option<&str>) -> Result<Counts, QueryError> {
+        self.with(|connection| tallies::counts(connection, since, agent))
+    }
+
+    fn census(&self, agent: Option<&str>) -> Result<Census, QueryError> {
+        self.with(|connection| census::count(connection, agent))
     }
 
     fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError> {
@@ -185,6 +229,14 @@ impl TrailReader for Reader {
         }
         Ok(report)
     }
+
+    fn verify_after(&self, verified: Head) -> Result<Report, QueryError> {
+        let head = self.head()?;
+        let mut verifier = Verifier::after(self.actions.clone(), verified);
+        let more = self.with(|connection| verify_chunk(connection, &mut verifier, head, CHUNK))?;
+        let head = if more { verifier.verified() } else { head };
+        Ok(verifier.finish(head))
+    }
 }
 
 /// A limit as SQLite counts.
@@ -200,129 +252,4 @@ fn records(
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
     rows.map(|text| parse(&text?)).collect()
-}
-
-/// Verifies the next records; `false` at the end, or at the first that is wrong.
-fn verify_chunk(
-    connection: &Connection,
-    verifier: &mut Verifier,
-    head: Head,
-    limit: i64,
-) -> Result<bool, StoreError> {
-    match check_chunk(connection, verifier, head, limit) {
-        Err(error) if is_corruption(&error) => {
-            verifier.unreadable();
-            Ok(false)
-        }
-        checked => Ok(checked?),
-    }
-}
-
-fn check_chunk(
-    connection: &Connection,
-    verifier: &mut Verifier,
-    head: Head,
-    limit: i64,
-) -> rusqlite::Result<bool> {
-    let start = verifier.verified().seq;
-    let behind = if start == 0 {
-        i64::MIN
-    } else {
-        start.cast_signed()
-    };
-    let mut statement = connection.prepare_cached(
-        "SELECT rowid, seq, at, kind, status, agent, tool, action_type, action, text \
-         FROM records WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
-    )?;
-    let mut rows = statement.query((behind, limit))?;
-    while let Some(row) = rows.next()? {
-        let Some(stored) = stored(row)? else {
-            verifier.unreadable();
-            return Ok(false);
-        };
-        // A record behind the head may have been written since the head was read; then the next
-        // verification is for it. One that the store knows nothing of is found here.
-        if stored.seq > head.seq && is_newer(connection, stored.seq) {
-            return Ok(false);
-        }
-        if !verifier.check(&stored) {
-            return Ok(false);
-        }
-    }
-    Ok(verifier.verified().seq > start)
-}
-
-/// Whether the file is not what SQLite wrote, as opposed to not being readable just now.
-fn is_corruption(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
-}
-
-/// Whether the store has noted the record as part of its chain.
-fn is_newer(connection: &Connection, seq: u64) -> bool {
-    load_head(connection).is_ok_and(|(head, _)| head.seq >= seq)
-}
-
-/// The row, if every value has the type that it was written with and its number is its place.
-fn stored<'a>(row: &'a Row<'_>) -> rusqlite::Result<Option<Stored<'a>>> {
-    let (ValueRef::Integer(rowid), ValueRef::Integer(seq)) = (row.get_ref(0)?, row.get_ref(1)?)
-    else {
-        return Ok(None);
-    };
-    let integer = |index| match row.get_ref(index) {
-        Ok(ValueRef::Integer(value)) => Some(value),
-        Ok(ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_)) | Err(_) => {
-            None
-        }
-    };
-    let bytes = |index| match row.get_ref(index) {
-        Ok(ValueRef::Text(value)) => Some(value),
-        Ok(ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Blob(_))
-        | Err(_) => None,
-    };
-    let text = |index| bytes(index).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let columns = || {
-        Some(Columns {
-            at: integer(2)?,
-            kind: integer(3)?,
-            status: integer(4)?,
-            agent: text(5)?,
-            tool: text(6)?,
-            action_type: text(7)?,
-            action: integer(8)?,
-        })
-    };
-    let (Some(columns), Some(text)) = (columns(), bytes(9)) else {
-        return Ok(None);
-    };
-    Ok((rowid == seq).then_some(Stored {
-        seq: rowid.cast_unsigned(),
-        columns,
-        text,
-    }))
-}
-
-/// What SQLite itself finds wrong: bytes of a row that no column shows, or an index that hides a record.
-fn damage(connection: &Connection) -> Option<String> {
-    let found: rusqlite::Result<String> =
-        connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0));
-    match found {
-        Ok(found) if found == "ok" => None,
-        Ok(found) => Some(found),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-/// The record that the damage is about, where an index says something else of it than it says itself.
-fn record_of(damage: &str) -> Option<FirstFault> {
-    let (row, index) = damage
-        .strip_prefix("row ")?
-        .split_once(" missing from index ")?;
-    let seq = row.parse().ok()?;
-    let how = Fault::Changed;
-    index
-        .starts_with("records_by_")
-        .then_some(FirstFault { seq, how })
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::super::error::StoreError;
 use super::audit::{load_head, parse};
 use super::reader::count;
-use crate::audit::{AuditRecord, Filter, kind_code, status_code};
+use crate::audit::{AuditRecord, Filter, Status, kind_code, status_code};
 
 /// What a search found.
 pub(super) struct Found {
@@ -38,10 +38,20 @@ impl<'a> Search<'a> {
         search.and("agent =", text(&filter.agent_id));
         search.and("tool =", text(&filter.tool));
         search.and("action_type =", text(&filter.action_type));
-        search.and(
-            "status =",
-            filter.status.map(|status| Value::from(status_code(status))),
-        );
+        match filter.status {
+            // What stands in a list for a call of the gateway's own tools that ran has no status of its own.
+            Some(Status::Allowed) if filter.listed => search.must("status <= 0"),
+            status => search.and(
+                "status =",
+                status.map(|status| Value::from(status_code(status))),
+            ),
+        }
+        if filter.without_allowed {
+            search.must("status > 0");
+        }
+        if filter.listed {
+            search.must("listed = 1");
+        }
         search.and("at >=", instant(filter.since));
         search.and("at <", instant(filter.until));
         search.and(
@@ -57,6 +67,11 @@ impl<'a> Search<'a> {
             Some(text) => self.page_with_text(text, before, limit),
             None => self.page_by_index(before, limit),
         }
+    }
+
+    fn must(&mut self, test: &str) {
+        self.condition.push_str(" AND ");
+        self.condition.push_str(test);
     }
 
     fn and(&mut self, test: &str, value: Option<Value>) {

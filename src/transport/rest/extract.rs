@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
 use crate::pipeline::{Call, Caller, Source};
-use crate::wire::{FieldProblem, Problem, ProblemCode, read_object};
+use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
 use super::Rest;
 use super::layers::RequestId;
@@ -23,8 +23,10 @@ pub(super) async fn call(rest: &Rest, route: &Route, request: Request) -> Result
     let caller = caller(rest, &request);
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (mut parts, body) = request.into_parts();
-    let from_path = from_path(&mut parts).await?;
-    let from_query = parameters(&query)?;
+    let tool = rest.pipeline.catalog().definition(route.tool);
+    let typed = |texts| typed(texts, tool.map(|tool| &*tool.facts.input_schema));
+    let from_path = typed(from_path(&mut parts).await?);
+    let from_query = typed(parameters(&query)?);
     let arguments = match route.arguments {
         Arguments::Query => from_query,
         Arguments::Body if from_query.is_empty() => members(rest, &parts.headers, body).await?,
@@ -122,7 +124,39 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
         .hint("send `Content-Type: application/json`"))
 }
 
-/// The parameters of a query; whole numbers and booleans become values of their kind.
+/// Texts of a path or a query as values of the kinds that the tool's schema names for them.
+///
+/// Only what reads as that kind is changed; the schema judges the rest.
+fn typed(texts: Map<String, Value>, schema: Option<&Value>) -> Map<String, Value> {
+    let properties = schema.and_then(|schema| schema.get("properties"));
+    let kind = |name: &str| properties?.get(name)?.get("type")?.as_str();
+    let value = |name: &str, value: Value| {
+        let text = value.as_str().unwrap_or_default();
+        let read = match (kind(name), text) {
+            (Some("boolean"), "true") => Some(Value::Bool(true)),
+            (Some("boolean"), "false") => Some(Value::Bool(false)),
+            (Some("integer"), digits) => whole(digits),
+            (Some("number" | "array" | "object"), text) => read_value(text.as_bytes()).ok(),
+            (Some(_) | None, _) => None,
+        };
+        read.unwrap_or(value)
+    };
+    texts
+        .into_iter()
+        .map(|(name, text)| {
+            let value = value(&name, text);
+            (name, value)
+        })
+        .collect()
+}
+
+/// A whole number as people write it: no sign but a minus, no leading zero.
+fn whole(text: &str) -> Option<Value> {
+    let number: i64 = text.parse().ok()?;
+    (number.to_string() == text).then(|| Value::from(number))
+}
+
+/// The parameters of a query, as texts.
 pub(super) fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
     let mut map = Map::new();
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
@@ -140,21 +174,7 @@ pub(super) fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
         );
     }
     for (name, text) in pairs {
-        let value = match text.as_str() {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            digits
-                if digits.len() < 16
-                    && digits.bytes().all(|byte| byte.is_ascii_digit())
-                    && !digits.is_empty() =>
-            {
-                digits
-                    .parse::<u64>()
-                    .map_or_else(|_| Value::String(text.clone()), Value::from)
-            }
-            _ => Value::String(text),
-        };
-        if map.insert(name.clone(), value).is_some() {
+        if map.insert(name.clone(), Value::String(text)).is_some() {
             let detail = format!("the query parameter `{}` stands twice", name.escape_debug());
             return Err(Problem::new(ProblemCode::InvalidValue, detail));
         }

@@ -6,6 +6,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::{Value, json};
 
+use crate::telemetry::METRICS_MEDIA;
+
 use super::{ROUTES, Rest, Route};
 
 /// `GET /`: what this is, and the mode; for a browser a small page with the doors.
@@ -82,6 +84,11 @@ pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
     };
     let word = if ready { "ready" } else { "not ready" };
     (status, Json(json!({ "status": word, "checks": named }))).into_response()
+}
+
+/// `GET /metrics`: the figures for Prometheus.
+pub(super) async fn metrics(State(rest): State<Rest>) -> Response {
+    ([(header::CONTENT_TYPE, METRICS_MEDIA)], rest.metrics.text()).into_response()
 }
 
 /// `GET /healthz`: one word.

@@ -5,24 +5,31 @@ mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
+mod openapi; // what there is, for machines
 mod routes; // the route table
+mod stream; // records as they are written
 mod service; // the router behind a name of ours
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, get, on, post};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
+pub use openapi::document as openapi;
 pub use routes::{ROUTES, Route};
 pub use service::Service;
+pub use stream::Streams;
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -31,14 +38,22 @@ pub struct Rest {
     pub pipeline: Arc<Pipeline>,
     /// Whether the server is well.
     pub health: Arc<Health>,
+    /// The figures for Prometheus.
+    pub metrics: Arc<Metrics>,
     /// The calls that run; stopping waits for them.
     pub running: TaskTracker,
+    /// Cancelled when the server stops, so that streams end.
+    pub stop: CancellationToken,
+    /// The streams that are open.
+    pub streams: Streams,
     /// Which hosts and origins are served.
     pub hosts: Arc<Hosts>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// Through which door calls of this router come.
     pub door: Door,
+    /// The OpenAPI document, once somebody asked for it.
+    pub description: Arc<OnceLock<Bytes>>,
 }
 
 impl Rest {
@@ -66,6 +81,8 @@ pub fn service(rest: Rest) -> Service {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(describe))
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));
     for route in ROUTES {
@@ -99,6 +116,16 @@ fn method_filter(method: &str) -> MethodFilter {
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::GET,
     }
+}
+
+/// `GET /openapi.json`: made at its first use, the same for every request after it.
+async fn describe(State(rest): State<Rest>) -> Response {
+    let document = rest.description.get_or_init(|| {
+        let document = openapi::document(rest.pipeline.catalog().definitions());
+        Bytes::from(document.to_string())
+    });
+    let media = [(header::CONTENT_TYPE, "application/json")];
+    (media, document.clone()).into_response()
 }
 
 async fn nothing_here(uri: axum::http::Uri) -> Response {

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::{Rest, answer, extract};
+use super::{Rest, answer, extract, stream};
 
 /// Where a route's arguments stand, besides those in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +89,16 @@ pub const ROUTES: &[Route] = routes! {
 
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;
+    GET "/api/v1/audit/stream" => stream_audit, Query;
+    GET "/api/v1/audit/{entry_id}" => get_audit_entry, Query;
+    GET "/api/v1/compliance" => get_compliance_status, Query;
 };
 
 /// Follows a route: reads its arguments, calls its tool, words the answer.
 pub(super) async fn follow(rest: &Rest, route: &'static Route, request: Request) -> Response {
+    if route.tool == stream::TOOL {
+        return stream::open(rest, route, request).await;
+    }
     let style = answer::Style {
         execution_api: route.execution_api,
     };

@@ -5,7 +5,9 @@ pub(crate) mod random; // random bundles, catalogues, requests
 pub(crate) mod rules; // small constructors for the model of policies
 
 pub(crate) mod console; // commands in Markdown, run and compared
+pub(crate) mod golden; // files that tests write and people read
 pub(crate) mod house; // a whole gateway, without a port
 pub(crate) mod http; // a blocking client
 
+pub(crate) use golden::assert_golden;
 pub(crate) use house::{House, Reply, shipped};

@@ -1,0 +1,60 @@
+//! Which figures there are: each room's own, brought up to date when somebody reads them.
+
+use std::sync::Arc;
+
+use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
+use crate::decision_point::SituationGauges;
+use crate::pipeline::Pipeline;
+use crate::registry::AgentGauges;
+use crate::storage::Store;
+use crate::telemetry::{Health, Metrics};
+
+use super::OpenError;
+
+/// The figures of this server.
+pub(super) fn of(
+    pipeline: &Arc<Pipeline>,
+    recorder: &Recorder,
+    trail: &Arc<TrailMetrics>,
+    health: &Arc<Health>,
+) -> Metrics {
+    let mut metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let decisions = pipeline.decision_point();
+    metrics.add(|registry| decisions.metrics().register(registry), || ());
+    metrics.add(|registry| pipeline.metrics().register(registry), || ());
+    let situation = Arc::new(SituationGauges::new(Arc::clone(decisions.gate())));
+    let shown = Arc::clone(&situation);
+    metrics.add(
+        |registry| situation.register(registry),
+        move || shown.refresh(),
+    );
+    let agents = Arc::new(AgentGauges::default());
+    let (shown, gate) = (Arc::clone(&agents), Arc::clone(decisions.gate()));
+    metrics.add(
+        |registry| agents.register(registry),
+        move || shown.refresh(gate.registry()),
+    );
+    let (shown, recorder) = (Arc::clone(trail), recorder.clone());
+    metrics.add(
+        |registry| trail.register(registry),
+        move || shown.refresh(&recorder),
+    );
+    metrics.add_health(Arc::clone(health));
+    metrics
+}
+
+/// What the trail told before this start: when the halt path was last proved.
+pub(super) fn trail(store: &Store) -> Result<Arc<TrailMetrics>, OpenError> {
+    let metrics = TrailMetrics::default();
+    let drills = Filter {
+        kind: Some(RecordKind::Change),
+        action_type: Some("lockdown_drill".to_owned()),
+        ..Filter::default()
+    };
+    let last = store.reader()?.query(&drills, None, 1);
+    let last = last.map_err(|fault| OpenError::Store(fault.to_string()))?;
+    if let Some(record) = last.records.first() {
+        metrics.know_drill(record.at);
+    }
+    Ok(Arc::new(metrics))
+}
