@@ -124,6 +124,7 @@ cases! {
     lockdown_is_switched_and_drilled: "lockdown",
     agents_are_registered_and_suspended: "agent",
     policies_are_checked_and_asked_without_a_gateway: "policy",
+    versions_of_the_policy_are_listed_and_brought_back: "policy_versions",
     commands_act_on_the_gateway_that_runs: "running",
     the_trail_is_read_and_verified: "audit",
     changed_records_are_named: "tampering",

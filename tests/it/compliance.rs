@@ -295,8 +295,8 @@ async fn a_store_of_the_version_before_is_counted_from_its_records() {
     let house = House::new().await;
     calls(&house, 5, 5).await;
     let path = house.data_dir().join("policyguard.db");
-    house
-        .restarted_after(|| {
+    let opened = house
+        .restarted_after(|_| {
             let database = rusqlite::Connection::open(&path).unwrap();
             let sql = "DROP INDEX records_by_agent; DROP INDEX records_by_tool; ALTER TABLE records DROP COLUMN listed; \
                 ALTER TABLE head DROP COLUMN tallied_before; DROP TABLE tallies_by_hour; DROP TABLE tallies_by_minute; \
@@ -304,9 +304,8 @@ async fn a_store_of_the_version_before_is_counted_from_its_records() {
                 PRAGMA user_version = 2;";
             database.execute_batch(sql).unwrap();
         })
-        .await
-        .check()
         .await;
+    opened.unwrap().check().await;
 }
 
 impl House {

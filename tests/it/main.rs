@@ -26,6 +26,7 @@ mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
+mod loosening; // what two versions answer differently
 mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
 mod openapi; // what the OpenAPI document promises
@@ -35,7 +36,8 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API
-mod seed;
+mod runtime_policies; // policies created, compared and rolled back while the gateway runs
+mod seed; // input → expected from the systems before
 mod governance_cases; // input → expected from the systems before
 mod size; // large policies
 mod source; // the source tree as text

@@ -9,10 +9,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
-use policyguard::app::{App, Parts};
+use policyguard::app::{App, OpenError, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
 use policyguard::pipeline::{Answer, Call, Caller, Door};
+use policyguard::policy_admin::Loosening;
 use policyguard::tools::ToolBackend;
 use policyguard::transport::rest::Service;
 use serde_json::Value;
@@ -83,19 +84,32 @@ impl House {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let file = dir.path().join("policy.yaml");
         std::fs::write(&file, text).unwrap();
-        Self::open(dir, &file, backends).await
+        let config = config(&dir.path().join("data"), &file);
+        Self::open(dir, config, backends).await
+    }
+
+    /// A gateway with a policy of this text that refuses changes by which something becomes callable.
+    pub(crate) async fn refusing_to_loosen(text: &str) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let config = Config {
+            loosening: Loosening::Refuse,
+            ..config(&dir.path().join("data"), &file)
+        };
+        Self::open(dir, config, Vec::new()).await
     }
 
     async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::open(dir, policies, backends).await
+        let config = config(&dir.path().join("data"), policies);
+        Self::open(dir, config, backends).await
     }
 
-    async fn open(dir: Arc<TempDir>, policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+    async fn open(dir: Arc<TempDir>, config: Config, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let clock = Arc::new(TestClock {
             millis: AtomicI64::new(TestClock::START),
         });
-        let config = config(&dir.path().join("data"), policies);
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             backends,
@@ -115,11 +129,12 @@ impl House {
 
     /// The same gateway after a stop and a start.
     pub(crate) async fn restarted(self) -> Self {
-        self.restarted_after(|| {}).await
+        let opened = self.restarted_after(|_| ()).await;
+        opened.unwrap_or_else(|fault| panic!("{fault}"))
     }
 
-    /// The same gateway after a stop, this, and a start.
-    pub(crate) async fn restarted_after(self, meanwhile: impl FnOnce()) -> Self {
+    /// The same gateway after a stop, some work on its data directory, and a start that may be refused.
+    pub(crate) async fn restarted_after(self, work: impl FnOnce(&Path)) -> Result<Self, OpenError> {
         let Self {
             app,
             clock,
@@ -129,22 +144,20 @@ impl House {
         } = self;
         drop(service);
         app.close().await;
-        meanwhile();
+        work(&dir.path().join("data"));
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             backends: Vec::new(),
         };
-        let app = App::open_with(&config, parts)
-            .await
-            .unwrap_or_else(|fault| panic!("{fault}"));
+        let app = App::open_with(&config, parts).await?;
         let service = app.public_service();
-        Self {
+        Ok(Self {
             app,
             clock,
             service,
             dir,
             config,
-        }
+        })
     }
 
     /// The policy file of a gateway that was opened with a policy of its own.
