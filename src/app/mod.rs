@@ -17,6 +17,7 @@ use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
 use crate::governance::{self, Facts, Governance};
 use crate::identity::LocalAuthenticator;
+use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
 use crate::registry::Registry;
@@ -50,6 +51,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Further backends behind the same road.
     pub backends: Vec<Arc<dyn ToolBackend>>,
+    /// Who suspends agents for incidents.
+    pub suspend: Arc<dyn Suspend>,
 }
 
 impl Default for Parts {
@@ -57,6 +60,7 @@ impl Default for Parts {
         Self {
             clock: Arc::new(SystemClock::new()),
             backends: Vec::new(),
+            suspend: Arc::new(start::NobodyRegistered),
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The trail.
     pub recorder: Recorder,
+    /// What somebody should look at.
+    pub incidents: Incidents,
     /// The named checks.
     pub health: Arc<Health>,
     /// What every version of the policy is compiled for.
@@ -98,7 +104,11 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
-        let Parts { clock, backends } = parts;
+        let Parts {
+            clock,
+            backends,
+            suspend,
+        } = parts;
         let store = storage::open(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
@@ -127,6 +137,13 @@ impl App {
         };
         let situation = first.situation(&recorder).await?;
         let gate = Arc::new(Gate::new(situation, recorder.clone(), Arc::clone(&clock)));
+        let incidents = start::Watched {
+            config,
+            store: &store,
+            recorder: &recorder,
+            clock: &clock,
+        };
+        let incidents = incidents.incidents(suspend, recovery.last_at).await?;
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let rooms = Rooms {
@@ -135,11 +152,13 @@ impl App {
             gate: &gate,
             clock: &clock,
             facts: &facts,
+            incidents: &incidents,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         Ok(Self {
             pipeline,
             gate,
+            incidents,
             health: Arc::new(start::checks(&recorder, &facts)),
             recorder,
             compiler,
@@ -201,6 +220,7 @@ impl App {
         self.stop.cancel();
         self.running.close();
         self.running.wait().await;
+        self.incidents.close().await;
         self.recorder.write_counts();
         let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
         if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
@@ -218,6 +238,7 @@ struct Rooms<'a> {
     gate: &'a Arc<Gate>,
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
+    incidents: &'a Incidents,
 }
 
 impl Rooms<'_> {
@@ -240,6 +261,7 @@ impl Rooms<'_> {
             Arc::clone(&decision_point),
             reader,
             self.facts.clone(),
+            self.incidents.clone(),
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));

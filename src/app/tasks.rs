@@ -1,4 +1,4 @@
-//! What goes on beside calls: the end of modes, the lockdown file, policy files that change, a trail that breaks.
+//! What goes on beside calls: incidents, the end of modes, the lockdown file, policy files that change, a trail that breaks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ impl App {
             self.data_dir.clone(),
         ));
         tasks.spawn(Reloads::of(self).run());
+        tasks.spawn(self.incidents.clone().keep());
         tasks
     }
 

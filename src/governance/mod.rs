@@ -3,6 +3,8 @@
 mod audit_log; // tools: the trail, read and verified
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
+mod incidents; // tools: what somebody should look at
+mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
 mod reload; // a new version of the policy becomes the live one
 mod schemas; // input schemas, said once
@@ -17,6 +19,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::incidents::Incidents;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
@@ -29,6 +32,7 @@ pub struct Governance {
     decision_point: Arc<DecisionPoint>,
     reader: Arc<dyn TrailReader>,
     facts: Facts,
+    incidents: Incidents,
     data_dir: PathBuf,
 }
 
@@ -39,12 +43,14 @@ impl Governance {
         decision_point: Arc<DecisionPoint>,
         reader: Arc<dyn TrailReader>,
         facts: Facts,
+        incidents: Incidents,
         data_dir: PathBuf,
     ) -> Self {
         Self {
             decision_point,
             reader,
             facts,
+            incidents,
             data_dir,
         }
     }
@@ -64,6 +70,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         lockdown::definitions(),
         status::definitions(),
         audit_log::definitions(),
+        incidents::definitions(),
     ]
     .concat()
 }
@@ -88,6 +95,10 @@ impl ToolBackend for Governance {
                 "list_tools" => Ok(status::list_tools(self, &permit).await),
                 "get_audit_log" => audit_log::query(self, &permit).await,
                 "verify_audit" => audit_log::verify(self).await,
+                "report_incident" => incidents::report(self, &permit).await,
+                "list_incidents" => incidents::list(self, &permit).await,
+                "get_incident" => incidents::get(self, &permit).await,
+                "update_incident" => incidents::update(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::audit::{Trail, TrailReader};
 use crate::domain::Secret;
+use crate::incidents::IncidentStore;
 
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
-use sqlite::Reader;
 pub use sqlite::States;
+use sqlite::{IncidentReader, Reader};
 
 /// The file of the store in its data directory.
 const DATABASE: &str = "policyguard.db";
@@ -104,6 +105,20 @@ impl Store {
     /// When the store cannot be read.
     pub fn reader(&self) -> Result<Arc<dyn TrailReader>, StoreError> {
         Ok(Arc::new(Reader::open(&self.database, &self.key)?))
+    }
+
+    /// A reader of incidents.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn incidents(&self) -> Result<Arc<dyn IncidentStore>, StoreError> {
+        Ok(Arc::new(IncidentReader::open(&self.database, &self.key)?))
+    }
+
+    /// The store key, from which rooms derive keys of their own.
+    #[must_use]
+    pub const fn key(&self) -> &Secret {
+        &self.key
     }
 
     /// What is stored of modes, lockdown, cloud, health and releases.

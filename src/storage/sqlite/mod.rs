@@ -5,7 +5,7 @@
 
 mod agents; // the registry
 mod audit; // port `AuditStore`
-mod incidents;
+mod incidents; // port `IncidentStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
 mod policies; // versions of the policy
@@ -24,6 +24,7 @@ use super::key::random_hex;
 use crate::audit::{Redactor, Trail};
 use crate::domain::Secret;
 
+pub(super) use incidents::IncidentReader;
 pub(super) use reader::Reader;
 pub use state::States;
 

@@ -63,6 +63,11 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/lockdown" => set_lockdown, Body;
     POST "/api/v1/lockdown/drill" => drill_lockdown, Body;
 
+    GET "/api/v1/incidents" => list_incidents, Query;
+    POST "/api/v1/incidents" => report_incident, Body;
+    GET "/api/v1/incidents/{incident_id}" => get_incident, Query;
+    PATCH "/api/v1/incidents/{incident_id}" => update_incident, Body;
+
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;
 };

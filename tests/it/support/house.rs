@@ -97,6 +97,7 @@ impl House {
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             backends,
+            ..Parts::default()
         };
         let app = App::open_with(&config, parts)
             .await
@@ -124,7 +125,7 @@ impl House {
         app.close().await;
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends: Vec::new(),
+            ..Parts::default()
         };
         let app = App::open_with(&config, parts)
             .await
