@@ -146,6 +146,25 @@ impl Gateway {
         })
     }
 
+    /// Sends a body to a path as a change of what is there.
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Reply, CliError> {
+        let (status, bytes) = match self {
+            Self::Running { client, at } => client
+                .patch(path, body.to_string())
+                .await
+                .map_err(|fault| unanswered(&fault, at))?,
+            Self::Own(_, service) => {
+                service
+                    .ask("PATCH", path, body.to_string().into_bytes())
+                    .await
+            }
+        };
+        Ok(Reply {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
+    }
+
     /// Ends the command's own ownership of the data directory, if it has one.
     pub(super) async fn close(self) {
         match self {

@@ -261,7 +261,6 @@ fn unknown(what: &str, given: &str, known: &str) -> ToolError {
     )
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn failed(failure: Failure) -> ToolError {
     let message = failure.to_string();
     match failure {

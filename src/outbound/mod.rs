@@ -63,12 +63,22 @@ impl Client {
     /// # Errors
     /// When nobody answers.
     pub async fn post(&self, path: &str, json: String) -> Result<(u16, Vec<u8>), OutboundError> {
-        let request = self.inner.post(format!("{}{path}", self.base));
-        Self::send(
-            request
-                .header("content-type", "application/json")
-                .body(json),
-        )
+        Self::send(with_json(
+            self.inner.post(format!("{}{path}", self.base)),
+            json,
+        ))
+        .await
+    }
+
+    /// Sends JSON to a path as a change of what is there; the status and the body of the answer.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn patch(&self, path: &str, json: String) -> Result<(u16, Vec<u8>), OutboundError> {
+        Self::send(with_json(
+            self.inner.patch(format!("{}{path}", self.base)),
+            json,
+        ))
         .await
     }
 
@@ -78,6 +88,12 @@ impl Client {
         let status = reply.status().as_u16();
         Ok((status, reply.bytes().await.map_err(unreachable)?.to_vec()))
     }
+}
+
+fn with_json(request: reqwest::RequestBuilder, json: String) -> reqwest::RequestBuilder {
+    request
+        .header("content-type", "application/json")
+        .body(json)
 }
 
 fn builder() -> reqwest::ClientBuilder {

@@ -11,6 +11,7 @@ use axum::http::Request;
 use policyguard::app::{App, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
+use policyguard::incidents::Suspend;
 use policyguard::tools::ToolBackend;
 use policyguard::transport::rest::Service;
 use serde_json::Value;
@@ -81,24 +82,34 @@ impl House {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let file = dir.path().join("policy.yaml");
         std::fs::write(&file, text).unwrap();
-        Self::open(dir, &file, backends).await
+        let parts = |parts| Parts { backends, ..parts };
+        Self::open(dir, &file, parts).await
+    }
+
+    /// A gateway with a policy of this text, in which this one suspends.
+    pub(crate) async fn with_suspend(text: &str, suspend: Arc<dyn Suspend>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let parts = |parts| Parts { suspend, ..parts };
+        Self::open(dir, &file, parts).await
     }
 
     async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::open(dir, policies, backends).await
+        let parts = |parts| Parts { backends, ..parts };
+        Self::open(dir, policies, parts).await
     }
 
-    async fn open(dir: Arc<TempDir>, policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+    async fn open(dir: Arc<TempDir>, policies: &Path, parts: impl FnOnce(Parts) -> Parts) -> Self {
         let clock = Arc::new(TestClock {
             millis: AtomicI64::new(TestClock::START),
         });
         let config = config(&dir.path().join("data"), policies);
-        let parts = Parts {
+        let parts = parts(Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends,
             ..Parts::default()
-        };
+        });
         let app = App::open_with(&config, parts)
             .await
             .unwrap_or_else(|fault| panic!("{fault}"));
