@@ -85,7 +85,7 @@ pub(super) struct Book {
     of_agent: HashMap<Arc<str>, usize>,
     /// The denied runs of each agent in the window, oldest first; never more than suspend it.
     runs: HashMap<Arc<str>, VecDeque<Run>>,
-    /// Agents that are suspended, as far as was heard or done.
+    /// Agents that are suspended, as far as was heard or done; never more than are registered.
     halted: HashSet<AgentId>,
 }
 

@@ -40,6 +40,8 @@ impl Inner {
     }
 
     async fn hear_all(&self, desk: &mut Desk) -> Result<(), Failure> {
+        // Once: what is heard meanwhile rings again, and whoever waits for the desk gets its turn in between.
+        let mut taken = false;
         loop {
             while let Some(signal) = desk.backlog.front().cloned() {
                 self.hear(desk, &signal).await?;
@@ -48,10 +50,10 @@ impl Inner {
             if self.read_missed(desk).await? {
                 continue;
             }
-            let heard = self.inbox.take();
-            if heard.signals.is_empty() && heard.missed.is_none() {
+            if std::mem::replace(&mut taken, true) {
                 return Ok(());
             }
+            let heard = self.inbox.take();
             if let Some((from, to)) = heard.missed {
                 tracing::warn!(
                     from,

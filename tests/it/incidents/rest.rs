@@ -218,7 +218,7 @@ async fn values_that_there_are_not_are_refused_with_the_list() {
         ),
         (
             wrong("evidence", r#"{"a":1,"a":2}"#),
-            "`evidence` is not a JSON object: the key `a` stands twice at line 1 column 9",
+            "`evidence` is not a JSON object: the key `a` stands twice at line 1 column 10",
         ),
     ] {
         let reply = report(&house, body.clone()).await;
@@ -272,13 +272,7 @@ async fn a_denial_over_rest_is_an_incident_and_a_pending_approval_is_none() {
     )
     .await;
     assert_eq!(denied["code"], "rule_deny", "{denied}");
-    let pending = run_as(
-        &house,
-        "etl-1",
-        "scale_fleet",
-        json!({ "service_name": "web", "instance_count": 3 }),
-    )
-    .await;
+    let pending = run_as(&house, "etl-1", "scale_fleet", json!({ "count": 3 })).await;
     assert_eq!(pending["require_approval"], true, "{pending}");
     let listed = house.get("/api/v1/incidents").await.body;
     assert_eq!(
