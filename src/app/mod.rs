@@ -16,8 +16,9 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies};
+use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
 use crate::identity::LocalAuthenticator;
+use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::policy_admin::Compiler;
 use crate::registry::Registry;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Further backends behind the same road.
     pub backends: Vec<Arc<dyn ToolBackend>>,
+    /// Who suspends agents for incidents, instead of the registry.
+    pub suspend: Option<Arc<dyn Suspend>>,
 }
 
 impl Default for Parts {
@@ -58,6 +61,7 @@ impl Default for Parts {
         Self {
             clock: Arc::new(SystemClock::new()),
             backends: Vec::new(),
+            suspend: None,
         }
     }
 }
@@ -72,6 +76,8 @@ pub struct App {
     pub recorder: Recorder,
     /// What is known of its chain.
     pub inspector: Arc<Inspector>,
+    /// What somebody should look at.
+    pub incidents: Incidents,
     /// The named checks.
     pub health: Arc<Health>,
     /// The figures for Prometheus.
@@ -104,7 +110,11 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
-        let Parts { clock, backends } = parts;
+        let Parts {
+            clock,
+            backends,
+            suspend,
+        } = parts;
         let store = storage::open(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
@@ -141,6 +151,14 @@ impl App {
             recorder.clone(),
             Arc::clone(&clock),
         ));
+        let incidents = start::Watched {
+            config,
+            store: &store,
+            recorder: &recorder,
+            clock: &clock,
+        };
+        let suspend = suspend.unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
+        let incidents = incidents.incidents(suspend, recovery.last_at).await?;
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
@@ -157,16 +175,18 @@ impl App {
             clock: &clock,
             facts: &facts,
             inspector: &inspector,
+            incidents: &incidents,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         let health = Arc::new(start::checks(&recorder, &facts));
-        let metrics = figures::of(&pipeline, &recorder, &trail, &health);
+        let metrics = figures::of(&pipeline, &recorder, &trail, &inspector, &health);
         Ok(Self {
             pipeline,
             gate,
             health,
             metrics: Arc::new(metrics),
             inspector,
+            incidents,
             recorder,
             versions,
             facts,
@@ -238,6 +258,7 @@ impl App {
         self.stop.cancel();
         self.running.close();
         self.running.wait().await;
+        self.incidents.close().await;
         self.recorder.write_counts();
         let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
         if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
@@ -257,6 +278,7 @@ struct Rooms<'a> {
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
     inspector: &'a Arc<Inspector>,
+    incidents: &'a Incidents,
 }
 
 impl Rooms<'_> {
@@ -285,6 +307,7 @@ impl Rooms<'_> {
             Arc::clone(&decision_point),
             books,
             self.facts.clone(),
+            self.incidents.clone(),
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));

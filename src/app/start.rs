@@ -6,14 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
-use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, StateChange};
+use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, Redactor, StateChange};
 use crate::config::{AuthMode, Config};
 use crate::decision_point::{Moment, Situation};
 use crate::domain::{
-    Agent, AgentId, Clock, Health, Integrity, LockdownState, ModeState, PrincipalStatus, Timestamp,
-    TrustLevel,
+    Agent, AgentId, Clock, Health, IdSequence, Integrity, LockdownState, ModeState,
+    PrincipalStatus, Timestamp, TrustLevel,
 };
 use crate::governance::{self, Facts, Loaded};
+use crate::incidents::{self, Incidents, Suspend};
 use crate::modes::{self, HealthBook};
 use crate::policy_admin::{Activation, Compiler, Release};
 use crate::registry::AgentStore;
@@ -114,6 +115,39 @@ pub(super) fn recorder(
         );
     }
     Ok((recorder, recovery))
+}
+
+/// What incidents watch.
+pub(super) struct Watched<'a> {
+    pub(super) config: &'a Config,
+    pub(super) store: &'a Store,
+    pub(super) recorder: &'a Recorder,
+    pub(super) clock: &'a Arc<dyn Clock>,
+}
+
+impl Watched<'_> {
+    /// The incidents, from where the last run, which wrote its last record at `last`, left off.
+    pub(super) async fn incidents(
+        &self,
+        suspend: Arc<dyn Suspend>,
+        last: Option<Timestamp>,
+    ) -> Result<Incidents, OpenError> {
+        let fault = |failure: incidents::Failure| OpenError::Store(failure.to_string());
+        let key = self.store.key();
+        let incidents = Incidents::new(incidents::Parts {
+            store: self.store.incidents()?,
+            recorder: self.recorder.clone(),
+            clock: Arc::clone(self.clock),
+            names: IdSequence::new(&audit::derive(key, "names of incidents")),
+            redactor: Redactor::new(key),
+            suspend,
+            config: self.config.violations,
+        })
+        .map_err(fault)?;
+        self.recorder.listen(Arc::new(incidents.watch()));
+        incidents.rebuild(last).await.map_err(fault)?;
+        Ok(incidents)
+    }
 }
 
 /// The checks of readiness.

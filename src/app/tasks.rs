@@ -1,4 +1,4 @@
-//! What goes on beside calls: the end of modes, the lockdown file, policy files that change, a trail that breaks.
+//! What goes on beside calls: incidents, the end of modes, the lockdown file, policy files that change, a trail that breaks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +24,9 @@ const BREATH: Duration = Duration::from_millis(50);
 /// How long it waits for new records.
 const LEVEL: Duration = Duration::from_secs(2);
 
+/// How often agents that nobody saw for long are looked for.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
+
 /// The trail broke: the process must end and start again.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -41,6 +44,11 @@ impl App {
         ));
         tasks.spawn(inspect(Arc::clone(&self.inspector)));
         tasks.spawn(Reloads::of(self).run());
+        tasks.spawn(forget_unseen(
+            Arc::clone(&self.gate),
+            Arc::clone(&self.inspector),
+        ));
+        tasks.spawn(self.incidents.clone().keep());
         tasks
     }
 
@@ -76,6 +84,16 @@ async fn inspect(inspector: Arc<Inspector>) {
             Err(_) => return,
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+async fn forget_unseen(gate: Arc<Gate>, inspector: Arc<Inspector>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let forgotten = governance::forget_unseen(&gate, &**inspector.reader()).await;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "agents that nobody vouched for or saw for long");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `audit tail`, `audit query`, `audit verify`.
+//! `audit tail`, `audit query`, `audit verify`; `audit stream` has a file of its own.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::audit::{Filter, Page, QueryError, RecordKind, Status, TrailReader};
 use crate::domain::Timestamp;
 use crate::storage;
 
+use super::audit_stream::{self, StreamArgs};
 use super::client::{Find, Gateway};
 use super::output::{self, Format, member};
 use super::{CliError, Exit};
@@ -36,6 +37,8 @@ enum AuditCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Print records as they are written, one JSON object a line, until interrupted; resumes by itself
+    Stream(StreamArgs),
     /// Search the trail, newest first
     #[command(
         after_help = "Example:\n  policyguard audit query --status denied --tool restart_service --since 2026-01-31T00:00:00Z"
@@ -84,15 +87,16 @@ pub(super) async fn run(
     args: &AuditArgs,
     format: Format,
 ) -> Result<Exit, CliError> {
-    let trail = Trail::find(find)?;
+    let trail = || Trail::find(find);
     match &args.command {
-        AuditCommand::Tail { lines, follow } => tail(&trail, *lines, *follow, format).await,
+        AuditCommand::Stream(stream) => audit_stream::run(find, stream).await,
+        AuditCommand::Tail { lines, follow } => tail(&trail()?, *lines, *follow, format).await,
         AuditCommand::Query(query) => {
-            let page = trail.page(query).await?;
+            let page = trail()?.page(query).await?;
             output::print(format, &page, || listing(&page))?;
             Ok(Exit::Ok)
         }
-        AuditCommand::Verify => verify(&trail, format).await,
+        AuditCommand::Verify => verify(&trail()?, format).await,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::{App, OpenError};
 use crate::config::Config;
-use crate::outbound::{Client, OutboundError};
+use crate::outbound::{Client, Events, OutboundError};
 use crate::transport::rest::Service;
 
 use super::{CliError, Exit};
@@ -115,6 +115,19 @@ impl Gateway {
     /// Asks for a path.
     pub(super) async fn get(&self, path: &str) -> Result<Reply, CliError> {
         self.send("GET", path, None).await
+    }
+
+    /// Opens a stream of events; only a running gateway has one.
+    pub(super) async fn events(&self, path: &str, after: Option<&str>) -> Result<Events, CliError> {
+        match self {
+            Self::Running { client, at } => client
+                .events(path, after)
+                .await
+                .map_err(|fault| unanswered(&fault, at)),
+            Self::Own(..) => Err(CliError::Usage(
+                "no gateway is running that could be streamed from".to_owned(),
+            )),
+        }
     }
 
     /// Posts a body to a path.

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::policy_admin::Loosening;
-use crate::telemetry::LogFormat;
-
 use super::check::{ConfigError, local_means_loopback};
 use super::settings::{SETTINGS, Setting};
-use super::{AuthMode, Config, Resolved, ValueOrigin};
+use super::typed::typed;
+use super::{Config, Resolved, ValueOrigin};
 
 /// The file that is read when nobody names one, if it is there.
 const DEFAULT_FILE: &str = "policyguard.yaml";
@@ -21,8 +19,6 @@ const OTHER_VARIABLES: [&str; 4] = [
     "POLICYGUARD_API_KEY",
     "POLICYGUARD_BOOTSTRAP_KEY_FILE",
 ];
-/// The longest body that can be allowed (`spec/limits.md`).
-const BODY_CAP: usize = 4 * 1024 * 1024;
 
 /// What the command line said, by setting key.
 #[derive(Debug, Clone, Default)]
@@ -257,98 +253,6 @@ fn check_environment(
             "ignored variables that are no settings: {}",
             ignored.join(", ")
         ));
-    }
-}
-
-fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<String>) -> Config {
-    let get = |key: &str| {
-        resolved
-            .iter()
-            .find(|setting| setting.key == key)
-            .map_or("", |setting| setting.value.as_str())
-    };
-    let mut wrong = |key: &str, wanted: &str| {
-        let setting = resolved.iter().find(|setting| setting.key == key);
-        let (value, origin) = setting.map_or(("", String::new()), |setting| {
-            (setting.value.as_str(), setting.origin.to_string())
-        });
-        problems.push(format!(
-            "`{key}` must be {wanted}, not `{value}` ({origin})"
-        ));
-    };
-    let port = get("server.port").parse().unwrap_or_else(|_| {
-        wrong("server.port", "a port from 0 to 65535");
-        0
-    });
-    let body_limit = get("limits.body")
-        .parse()
-        .ok()
-        .filter(|limit| (1..=BODY_CAP).contains(limit))
-        .unwrap_or_else(|| {
-            wrong("limits.body", "1 to 4194304 bytes");
-            1
-        });
-    let log_format = match get("log.format") {
-        "text" => LogFormat::Text,
-        "json" => LogFormat::Json,
-        _ => {
-            wrong("log.format", "`text` or `json`");
-            LogFormat::Text
-        }
-    };
-    let sync_everything = match get("audit.durability") {
-        "balanced" => false,
-        "strict" => true,
-        _ => {
-            wrong("audit.durability", "`balanced` or `strict`");
-            false
-        }
-    };
-    let loosening = match get("policy.loosening") {
-        "warn" => Loosening::Warn,
-        "refuse" => Loosening::Refuse,
-        _ => {
-            wrong(
-                "policy.loosening",
-                "`warn` or `refuse` (`second_person` is not supported yet)",
-            );
-            Loosening::Refuse
-        }
-    };
-    if get("auth") != "local" {
-        wrong("auth", "`local` (`credentials` is not supported yet)");
-    }
-    if get("transport") != "http" {
-        wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
-    }
-    let list = |key: &str| {
-        get(key)
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    Config {
-        host: get("server.host").to_owned(),
-        port,
-        allowed_hosts: list("server.allowed_hosts"),
-        allowed_origins: list("server.allowed_origins"),
-        data_dir: PathBuf::from(get("data_dir")),
-        policies: Some(get("policies"))
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from),
-        loosening,
-        auth: AuthMode::Local,
-        log_level: get("log.level").to_owned(),
-        log_format,
-        body_limit,
-        sync_everything,
-        warnings,
-        resolved,
     }
 }
 

@@ -6,6 +6,11 @@ use std::time::Duration;
 /// How long an answer may take; verifying a long trail takes longest.
 const DEADLINE: Duration = Duration::from_mins(5);
 
+/// How long a stream may take to open.
+const OPENING: Duration = Duration::from_secs(30);
+/// How long a stream may be silent: it has a heartbeat every 15 seconds.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Why a gateway gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
@@ -50,6 +55,23 @@ impl Client {
         })
     }
 
+    /// Opens a stream of events, behind the event of this id if one is named.
+    ///
+    /// # Errors
+    /// When nobody answers within half a minute.
+    pub async fn events(&self, path: &str, after: Option<&str>) -> Result<Events, OutboundError> {
+        let mut request = self.inner.get(format!("{}{path}", self.base));
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.timeout(Duration::MAX).send();
+        let reply = tokio::time::timeout(OPENING, request)
+            .await
+            .map_err(|_| OutboundError::Unreachable("no answer in time".to_owned()))?
+            .map_err(|fault| OutboundError::Unreachable(innermost(&fault)))?;
+        Ok(Events { reply })
+    }
+
     /// Sends a request, with JSON if there is any; the status and the body of the answer.
     ///
     /// # Errors
@@ -71,6 +93,31 @@ impl Client {
         let reply = request.send().await.map_err(unreachable)?;
         let status = reply.status().as_u16();
         Ok((status, reply.bytes().await.map_err(unreachable)?.to_vec()))
+    }
+}
+
+/// A stream of events that was answered.
+pub struct Events {
+    reply: reqwest::Response,
+}
+
+impl Events {
+    /// The status of the answer; only 200 is followed by events.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.reply.status().as_u16()
+    }
+
+    /// The next bytes, or `None` at the end.
+    ///
+    /// # Errors
+    /// When nothing came for longer than heartbeats take, or the connection broke.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, OutboundError> {
+        let chunk = tokio::time::timeout(SILENCE, self.reply.chunk())
+            .await
+            .map_err(|_| OutboundError::Unreachable("the stream fell silent".to_owned()))?
+            .map_err(|fault| OutboundError::Unreachable(innermost(&fault)))?;
+        Ok(chunk.map(|bytes| bytes.to_vec()))
     }
 }
 

@@ -96,6 +96,7 @@ impl Registry {
                 .trust_level
                 .is_none_or(|trust| trust == standing.trust)
                 && filter.status.is_none_or(|status| status == standing.status)
+                && (!filter.auto_registered || standing.auto_registered)
         };
         let known = self.known();
         u64::try_from(known.agents.values().filter(fits).count()).unwrap_or(u64::MAX)

@@ -14,6 +14,8 @@ pub struct AgentFilter {
     pub trust_level: Option<TrustLevel>,
     /// Of this status.
     pub status: Option<PrincipalStatus>,
+    /// Only those that registered themselves and that nobody has adopted.
+    pub auto_registered: bool,
 }
 
 /// Reads agents; they are written with the records of their changes.

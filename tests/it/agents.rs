@@ -392,3 +392,29 @@ async fn a_question_leaves_the_record_of_what_it_asks_and_none_of_the_asking() {
         .await;
     assert_eq!(broken["result"]["error"], json!("invalid parameters JSON"));
 }
+
+#[tokio::test]
+async fn strangers_that_nobody_saw_for_a_month_are_forgotten_and_others_are_not() {
+    let house = House::new().await;
+    let ask =
+        |id: &str| json!({ "action_type": "tool_call", "target": "list_services", "agent_id": id });
+    for id in ["gone", "adopted", "suspended", "back"] {
+        house.execute("validate_action", ask(id)).await;
+    }
+    register(&house, json!({ "agent_id": "adopted", "name": "Ours" })).await;
+    let reason = json!({ "reason": "it loops" });
+    house
+        .post("/api/v1/agents/suspended/suspend", &reason)
+        .await;
+    let month = std::time::Duration::from_hours(30 * 24);
+    house.clock.advance(month / 2);
+    house.execute("validate_action", ask("back")).await;
+    house.clock.advance(month / 2);
+    let reader = policyguard::storage::open_reader(&house.data_dir()).unwrap();
+    let forget = policyguard::governance::forget_unseen(&house.app.gate, &*reader);
+    assert_eq!(forget.await, 1);
+    assert_eq!(agent(&house, "gone").await.status, 404);
+    for id in ["adopted", "suspended", "back"] {
+        assert_eq!(agent(&house, id).await.status, 200, "{id}");
+    }
+}

@@ -15,15 +15,20 @@ mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
+mod audit_stream; // the trail as it is followed
 mod audit_tamper; // the trail as it is forged
 mod authzen; // questions of other gateways
+mod audit_views; // the trail as people read it
 mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod closed; // what breaks allows nothing
+mod compliance; // what is counted, and what follows
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
+mod incidents; // what somebody should look at
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
+mod loosening; // what two versions answer differently
 mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
 mod openapi; // what the OpenAPI document promises
@@ -33,7 +38,8 @@ mod proofs; // what must not compile
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API
-mod seed;
+mod runtime_policies; // policies created, compared and rolled back while the gateway runs
+mod seed; // input → expected from the systems before
 mod governance_cases; // input → expected from the systems before
 mod size; // large policies
 mod source; // the source tree as text

@@ -359,6 +359,19 @@ async fn a_day_of_administration_answers_as_described() {
     day.post("/api/v1/policies/rollback", json!({ "version": 2 }))
         .await;
     day.get("/api/v1/policies/history?limit=1").await;
+    // Incidents.
+    let report = json!({ "incident_type": "suspicious_activity", "severity": "high", "description": "odd", "agent_id": "bot", "evidence": { "seen": 3 } });
+    let reported = day.post("/api/v1/incidents", report).await;
+    let place = format!(
+        "/api/v1/incidents/{}",
+        reported["incident_id"].as_str().unwrap()
+    );
+    day.get(&place).await;
+    let acknowledged = json!({ "status": "acknowledged" });
+    day.ask("patch", &place, Some(acknowledged)).await;
+    day.house.app.incidents.caught_up().await;
+    let incidents = day.get("/api/v1/incidents").await;
+    assert!(incidents["count"].as_u64().unwrap() > 1, "{incidents}");
     // The trail.
     day.post(
         "/infrastructure/simulate-incident",

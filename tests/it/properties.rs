@@ -21,10 +21,10 @@ use crate::support::rules::{names, pattern};
 const REQUESTS: usize = 20;
 
 /// A random policy with its catalogue and the choices that are left for requests.
-struct World {
-    bundle: Bundle,
+pub(crate) struct World {
+    pub(crate) bundle: Bundle,
     catalogue: Vec<ToolFacts>,
-    choices: Choices,
+    pub(crate) choices: Choices,
 }
 
 impl World {
@@ -39,11 +39,11 @@ impl World {
         }
     }
 
-    fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         self.engine_of(&self.bundle)
     }
 
-    fn engine_of(&self, bundle: &Bundle) -> Engine {
+    pub(crate) fn engine_of(&self, bundle: &Bundle) -> Engine {
         Engine::compile(Arc::new(bundle.clone()), &self.catalogue, 7)
     }
 
@@ -66,7 +66,7 @@ fn long() -> bool {
 
 /// Runs the property on so many random worlds; a failure is shrunk and shown with its choices.
 #[track_caller]
-fn check(worlds: u32, property: impl Fn(&mut World) -> Result<(), String>) {
+pub(crate) fn check(worlds: u32, property: impl Fn(&mut World) -> Result<(), String>) {
     let cases = if long() { worlds * 100 } else { worlds };
     let config = Config {
         cases,

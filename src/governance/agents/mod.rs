@@ -2,7 +2,9 @@
 
 mod register; // tool `register_agent`
 mod registration; // what a registration asks for, and who may
+mod suspender; // suspension for incidents
 mod suspension; // tools `suspend_agent`, `reinstate_agent`, `remove_agent`
+mod unseen; // who was not seen for long
 mod views; // tools `list_agents`, `get_agent`
 
 use serde_json::{Value, json};
@@ -14,7 +16,9 @@ use super::{mendable, schemas, text};
 
 pub(super) use register::register;
 pub(super) use registration::{needs_to_read, needs_to_register};
+pub use suspender::Suspender;
 pub(super) use suspension::{reinstate, remove, suspend};
+pub use unseen::forget_unseen;
 pub(super) use views::{get, list};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {

@@ -16,6 +16,7 @@ pub(in crate::governance) fn list(
     let filter = AgentFilter {
         trust_level: text(permit, "trust_level").and_then(TrustLevel::parse),
         status: text(permit, "status").and_then(PrincipalStatus::parse),
+        auto_registered: false,
     };
     let limit = count(permit, "limit")
         .and_then(|limit| usize::try_from(limit).ok())

@@ -3,6 +3,7 @@
 mod agents; // tools: who is registered
 mod audit; // tools: the trail
 mod compliance; // tool: how agents do
+mod incidents; // tools: what somebody should look at
 mod modes; // tools: what holds
 mod policies; // tools: policies at run time
 mod questions; // tools: what would be answered
@@ -28,6 +29,7 @@ fn of(tool: &str) -> Option<Value> {
         .or_else(|| policies::of(tool))
         .or_else(|| audit::of(tool))
         .or_else(|| compliance::of(tool))
+        .or_else(|| incidents::of(tool))
 }
 
 /// A mode's name.

@@ -118,7 +118,8 @@ impl States {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "SELECT state FROM agents WHERE agent_id > ?1 AND (?2 IS NULL OR trust = ?2) \
-             AND (?3 IS NULL OR suspended = ?3) ORDER BY agent_id LIMIT ?4",
+             AND (?3 IS NULL OR suspended = ?3) AND (NOT ?4 OR auto_registered) \
+             ORDER BY agent_id LIMIT ?5",
         )?;
         let rows = statement.query_map(
             (
@@ -127,6 +128,7 @@ impl States {
                 filter
                     .status
                     .map(|status| status == PrincipalStatus::Suspended),
+                filter.auto_registered,
                 i64::try_from(limit).unwrap_or(i64::MAX),
             ),
             |row| row.get::<_, String>(0),

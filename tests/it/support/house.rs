@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use policyguard::app::{App, Parts};
+use axum::response::Response;
+use policyguard::app::{App, OpenError, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
+use policyguard::incidents::Suspend;
+use policyguard::pipeline::{Answer, Call, Caller, Door};
+use policyguard::policy_admin::Loosening;
 use policyguard::tools::ToolBackend;
 use policyguard::transport::rest::Service;
 use serde_json::Value;
@@ -81,23 +85,46 @@ impl House {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let file = dir.path().join("policy.yaml");
         std::fs::write(&file, text).unwrap();
-        Self::open(dir, &file, backends).await
+        let config = config(&dir.path().join("data"), &file);
+        Self::open(dir, config, |parts| Parts { backends, ..parts }).await
+    }
+
+    /// A gateway with a policy of this text, in which this one suspends.
+    pub(crate) async fn with_suspend(text: &str, suspend: Arc<dyn Suspend>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let config = config(&dir.path().join("data"), &file);
+        let suspend = Some(suspend);
+        Self::open(dir, config, |parts| Parts { suspend, ..parts }).await
+    }
+
+    /// A gateway with a policy of this text that refuses changes by which something becomes callable.
+    pub(crate) async fn refusing_to_loosen(text: &str) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let config = Config {
+            loosening: Loosening::Refuse,
+            ..config(&dir.path().join("data"), &file)
+        };
+        Self::open(dir, config, |parts| parts).await
     }
 
     async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::open(dir, policies, backends).await
+        let config = config(&dir.path().join("data"), policies);
+        Self::open(dir, config, |parts| Parts { backends, ..parts }).await
     }
 
-    async fn open(dir: Arc<TempDir>, policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+    async fn open(dir: Arc<TempDir>, config: Config, parts: impl FnOnce(Parts) -> Parts) -> Self {
         let clock = Arc::new(TestClock {
             millis: AtomicI64::new(TestClock::START),
         });
-        let config = config(&dir.path().join("data"), policies);
-        let parts = Parts {
+        let parts = parts(Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends,
-        };
+            ..Parts::default()
+        });
         let app = App::open_with(&config, parts)
             .await
             .unwrap_or_else(|fault| panic!("{fault}"));
@@ -113,6 +140,12 @@ impl House {
 
     /// The same gateway after a stop and a start.
     pub(crate) async fn restarted(self) -> Self {
+        let opened = self.restarted_after(|_| ()).await;
+        opened.unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// The same gateway after a stop, some work on its data directory, and a start that may be refused.
+    pub(crate) async fn restarted_after(self, work: impl FnOnce(&Path)) -> Result<Self, OpenError> {
         let Self {
             app,
             clock,
@@ -122,21 +155,20 @@ impl House {
         } = self;
         drop(service);
         app.close().await;
+        work(&dir.path().join("data"));
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends: Vec::new(),
+            ..Parts::default()
         };
-        let app = App::open_with(&config, parts)
-            .await
-            .unwrap_or_else(|fault| panic!("{fault}"));
+        let app = App::open_with(&config, parts).await?;
         let service = app.public_service();
-        Self {
+        Ok(Self {
             app,
             clock,
             service,
             dir,
             config,
-        }
+        })
     }
 
     /// The policy file of a gateway that was opened with a policy of its own.
@@ -191,6 +223,26 @@ impl House {
             None => request.body(Body::empty()),
         };
         self.request(request.unwrap()).await
+    }
+
+    /// Opens a path whose answer is read as it comes.
+    pub(crate) async fn open_path(&self, path: &str, after: Option<&str>) -> Response {
+        let mut request = Request::builder().uri(path).header("host", "localhost");
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        self.service
+            .open(request.body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// Calls a tool as the model of local mode does, which is agent `local`.
+    pub(crate) async fn as_model(&self, tool: &str, arguments: Value) -> Answer {
+        let Value::Object(arguments) = arguments else {
+            panic!("arguments are an object")
+        };
+        let call = Call::tool(Caller::at(Door::Mcp), tool, arguments);
+        self.app.pipeline.handle(call).await.unwrap()
     }
 
     /// Sends a request as it is.

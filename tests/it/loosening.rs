@@ -1,0 +1,202 @@
+//! What two versions of the policy answer differently: nothing that becomes callable goes unseen.
+
+use std::sync::Arc;
+
+use policyguard::domain::{ActionRequest, ToolFacts};
+use policyguard::policy::{self, Bundle, Engine, Policy, RuleAction, join, written};
+use serde_json::{Value, json};
+
+use crate::properties::check;
+use crate::support::choices::Choices;
+use crate::support::random::{bundle as random_bundle, random_policy, random_rule, request};
+use crate::support::rules::{bundle, policy as of_rules, rule, tool};
+
+/// The bundle with something else in it than before: a policy more, less or otherwise, or other sections.
+fn changed(choices: &mut Choices, before: &Bundle) -> Bundle {
+    let mut after = before.clone();
+    match choices.below(6) {
+        0 => after.policies.push(random_policy(choices, "epsilon")),
+        1 => drop(after.policies.pop()),
+        2 => {
+            if let Some(first) = after.policies.first_mut() {
+                let rules = first.rules.len();
+                first
+                    .rules
+                    .extend((rules..rules + 1).map(|index| policy::Rule {
+                        index,
+                        ..random_rule(choices)
+                    }));
+            }
+        }
+        3 => {
+            if let Some(first) = after.policies.first_mut() {
+                first.priority += 10;
+                first.enabled = !first.enabled;
+            }
+        }
+        4 => {
+            if let Some(first) = after.policies.first_mut() {
+                drop(first.rules.pop());
+            }
+        }
+        _ => {
+            let other = random_bundle(choices);
+            after = Bundle {
+                policies: after.policies,
+                ..other
+            };
+        }
+    }
+    after
+}
+
+/// The request as an ordinary call: nobody has approved or lifted anything.
+fn ordinary(mut request: ActionRequest) -> ActionRequest {
+    request.context.overrides = Vec::new();
+    request.context.approval = None;
+    request
+}
+
+#[test]
+fn whatever_is_answered_less_strictly_was_told_as_becoming_callable() {
+    let (mut loosened, mut tightened) = (0, 0);
+    let seen = std::cell::RefCell::new((&mut loosened, &mut tightened));
+    check(400, |world| {
+        let after = changed(&mut world.choices, &world.bundle);
+        let (before, after) = (world.engine(), world.engine_of(&after));
+        for _ in 0..20 {
+            let request = Arc::new(ordinary(request(&mut world.choices)));
+            let said = |engine: &Engine| engine.decide(&request).effect();
+            let (was, is) = (said(&before), said(&after));
+            if was == is {
+                continue;
+            }
+            let diff = policy::diff(&before, &after, request.context.now);
+            let mut seen = seen.borrow_mut();
+            if is < was {
+                *seen.0 += 1;
+                if !diff.loosens() {
+                    return Err(format!("{was:?} became {is:?} unseen: {request:?}"));
+                }
+            } else {
+                *seen.1 += 1;
+                if diff.stops_being_callable.is_empty() && !diff.loosens() {
+                    return Err(format!("{was:?} became {is:?} unseen: {request:?}"));
+                }
+            }
+        }
+        Ok(())
+    });
+    assert!(loosened > 100 && tightened > 100, "{loosened} {tightened}");
+}
+
+#[test]
+fn a_bundle_compared_with_itself_differs_in_nothing_and_a_further_deny_never_loosens() {
+    check(200, |world| {
+        let before = world.engine();
+        let now = request(&mut world.choices).context.now;
+        let same = policy::diff(&before, &world.engine(), now);
+        if same != policy::Diff::default() {
+            return Err(format!("{same:?}"));
+        }
+        let mut after = world.bundle.clone();
+        let mut denies = random_policy(&mut world.choices, "denies");
+        denies.rules.retain(|rule| rule.action == RuleAction::Deny);
+        after.policies.push(denies);
+        let diff = policy::diff(&before, &world.engine_of(&after), now);
+        if diff.loosens() {
+            return Err(diff.loosened().join("\n"));
+        }
+        Ok(())
+    });
+}
+
+fn catalogue() -> Vec<ToolFacts> {
+    use policyguard::domain::ToolClass;
+    ["read_logs", "restart_service"]
+        .map(|name| tool(name, ToolClass::Read, json!({ "type": "object" })))
+        .into()
+}
+
+/// What becomes callable and what stops being so between two lists of policies, in words.
+fn told(before: Vec<Policy>, after: Vec<Policy>) -> Vec<String> {
+    let engine = |policies: Vec<Policy>| {
+        let bundle = Bundle {
+            policies,
+            ..bundle()
+        };
+        Engine::compile(Arc::new(bundle), &catalogue(), 1)
+    };
+    let now = policyguard::domain::Timestamp::from_millis(0);
+    let diff = policy::diff(&engine(before), &engine(after), now);
+    [diff.loosened(), diff.tightened()].concat()
+}
+
+fn of_json(id: &str, rules: Value) -> Policy {
+    let document = json!({ "policy_id": id, "name": id, "rules": rules });
+    policy::parse_rules(&document, "create_policy").unwrap()
+}
+
+#[test]
+fn differences_are_told_in_words_for_people() {
+    let allow = || vec![of_rules("p", 1, vec![rule(&["read_*"], RuleAction::Allow)])];
+    insta::assert_snapshot!(told(vec![], allow()).join("\n"), @"");
+    let approval = json!([{ "condition": { "tool_pattern": "read_logs", "trust_level_at_least": "high", "modes": ["NORMAL"] }, "action": "require_approval" }]);
+    let asked = told(vec![], vec![of_json("q", approval.clone())]);
+    insta::assert_snapshot!(asked.join("\n"), @"");
+    let lifted = told(vec![of_json("q", approval)], allow());
+    insta::assert_snapshot!(lifted.join("\n"), @"");
+    let few = json!([{ "condition": { "tool_pattern": "restart_service", "agents": ["etl-*"], "arguments": { "count": { "lt": 5 } } }, "action": "allow" }]);
+    let more = json!([{ "condition": { "tool_pattern": "restart_service", "agents": ["etl-*"], "arguments": { "count": { "lt": 50 } } }, "action": "allow" }]);
+    let widened = told(vec![of_json("r", few)], vec![of_json("r", more)]);
+    insta::assert_snapshot!(widened.join("\n"), @"");
+    let written = json!([{ "condition": { "action_type": "data_write", "tool_pattern": "users*" }, "action": "allow" }]);
+    let data = told(vec![], vec![of_json("s", written)]);
+    insta::assert_snapshot!(data.join("\n"), @"");
+}
+
+#[test]
+fn many_differences_are_counted_and_the_first_are_told() {
+    let rules: Vec<Value> = (0..70)
+        .map(|place| json!({ "condition": { "tool_pattern": format!("t{place}") }, "action": "allow" }))
+        .collect();
+    let lines = told(vec![], vec![of_json("p", json!(rules))]);
+    assert_eq!(lines.len(), 51);
+    assert_eq!(lines[50], "becomes callable: 20 more");
+}
+
+/// Whether the policy, written and read again, says the same.
+#[test]
+fn a_policy_as_it_is_shown_reads_back_as_what_it_was() {
+    let mut compared = 0;
+    let count = std::cell::RefCell::new(&mut compared);
+    check(300, |world| {
+        let policy = random_policy(&mut world.choices, "p");
+        let text = written(&policy);
+        let twice = policy.rules.iter().any(|rule| {
+            let names: Vec<&String> = rule
+                .condition
+                .arguments
+                .iter()
+                .map(|test| &test.name)
+                .collect();
+            let mut distinct = names.clone();
+            distinct.dedup();
+            distinct.len() != names.len()
+        });
+        // Groups belong to a file, and a random policy may test one argument twice by the same operator.
+        if text.to_string().contains("\"@") || twice || policy.rules.is_empty() {
+            return Ok(());
+        }
+        let again = policy::parse_rules(&text, "create_policy")
+            .map_err(|findings| format!("{}: {text}", policy::call_problems(&findings)))?;
+        let digest = |policy: Policy| join(&bundle(), vec![policy]).unwrap().digest;
+        **count.borrow_mut() += 1;
+        if digest(policy.clone()) == digest(again) {
+            Ok(())
+        } else {
+            Err(format!("{text}"))
+        }
+    });
+    assert!(compared > 50, "only {compared} were compared");
+}
