@@ -81,7 +81,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         }
         let truth = rule.leaves.test(self.request);
         if self.regard == Regard::AtBest {
-            return self.fires_at_best(entry.kind, truth).then(|| firing(false));
+            return Self::fires_at_best(entry.kind, truth).then(|| firing(false));
         }
         let fires = match (truth, rule.action) {
             (Truth::False, _) | (Truth::Undecidable, RuleAction::Allow) => false,
@@ -105,11 +105,11 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Whether it fires for the arguments that suit the caller best: those that meet every demand of allows and
     /// escape everything else.
-    fn fires_at_best(&self, kind: EntryKind, truth: Truth) -> bool {
+    const fn fires_at_best(kind: EntryKind, truth: Truth) -> bool {
         match (kind, truth) {
             (EntryKind::Require, _) | (_, Truth::False) => false,
             (EntryKind::Allow, Truth::True | Truth::Undecidable) => true,
-            (EntryKind::Deny | EntryKind::Approval, truth) => truth == Truth::True,
+            (EntryKind::Deny | EntryKind::Approval, truth) => matches!(truth, Truth::True),
         }
     }
 
