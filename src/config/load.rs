@@ -9,6 +9,7 @@ use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 use super::check::{ConfigError, local_means_loopback};
+use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
 use super::{AuthMode, Config, Resolved, ValueOrigin};
 
@@ -195,33 +196,6 @@ fn flatten(
     }
 }
 
-/// `, did you mean …?` where one of the known names is near.
-fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let near = known
-        .map(|known| (distance(name, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    near.map_or_else(String::new, |(_, known)| {
-        format!(", did you mean `{known}`?")
-    })
-}
-
-/// Edits between two names.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut last = i;
-        let mut next = vec![i + 1];
-        for (y, above) in b.chars().zip(row.iter().skip(1).copied()) {
-            let left = next.last().copied().unwrap_or(0);
-            next.push((last + usize::from(x != y)).min(above + 1).min(left + 1));
-            last = above;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 /// Refuses `POLICYGUARD__…` that names no setting; warns once of other variables with our prefix, which
 /// Kubernetes makes for a service of our name.
 fn check_environment(
@@ -260,90 +234,97 @@ fn check_environment(
     }
 }
 
-fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<String>) -> Config {
-    let get = |key: &str| {
-        resolved
+/// The values by key, and what is wrong with them.
+struct Values<'a> {
+    resolved: &'a [Resolved],
+    problems: &'a mut Vec<String>,
+}
+
+impl Values<'_> {
+    fn get(&self, key: &str) -> &str {
+        self.resolved
             .iter()
             .find(|setting| setting.key == key)
             .map_or("", |setting| setting.value.as_str())
-    };
-    let mut wrong = |key: &str, wanted: &str| {
-        let setting = resolved.iter().find(|setting| setting.key == key);
+    }
+
+    fn wrong(&mut self, key: &str, wanted: &str) {
+        let setting = self.resolved.iter().find(|setting| setting.key == key);
         let (value, origin) = setting.map_or(("", String::new()), |setting| {
             (setting.value.as_str(), setting.origin.to_string())
         });
-        problems.push(format!(
-            "`{key}` must be {wanted}, not `{value}` ({origin})"
-        ));
-    };
-    let port = get("server.port").parse().unwrap_or_else(|_| {
-        wrong("server.port", "a port from 0 to 65535");
-        0
-    });
-    let body_limit = get("limits.body")
-        .parse()
-        .ok()
-        .filter(|limit| (1..=BODY_CAP).contains(limit))
-        .unwrap_or_else(|| {
-            wrong("limits.body", "1 to 4194304 bytes");
-            1
-        });
-    let log_format = match get("log.format") {
-        "text" => LogFormat::Text,
-        "json" => LogFormat::Json,
-        _ => {
-            wrong("log.format", "`text` or `json`");
-            LogFormat::Text
-        }
-    };
-    let sync_everything = match get("audit.durability") {
-        "balanced" => false,
-        "strict" => true,
-        _ => {
-            wrong("audit.durability", "`balanced` or `strict`");
-            false
-        }
-    };
-    let loosening = match get("policy.loosening") {
-        "warn" => Loosening::Warn,
-        "refuse" => Loosening::Refuse,
-        _ => {
-            wrong(
-                "policy.loosening",
-                "`warn` or `refuse` (`second_person` is not supported yet)",
-            );
-            Loosening::Refuse
-        }
-    };
-    if get("auth") != "local" {
-        wrong("auth", "`local` (`credentials` is not supported yet)");
+        let problem = format!("`{key}` must be {wanted}, not `{value}` ({origin})");
+        self.problems.push(problem);
     }
-    if get("transport") != "http" {
-        wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
+
+    /// What the value means, if it is one of these words; the first one's meaning otherwise, beside the problem.
+    fn word<T: Copy>(&mut self, key: &str, wanted: &str, words: [(&str, T); 2]) -> T {
+        let given = self.get(key);
+        let found = words.iter().find(|(word, _)| *word == given);
+        if let Some((_, meaning)) = found {
+            return *meaning;
+        }
+        self.wrong(key, wanted);
+        let [(_, first), _] = words;
+        first
     }
-    let list = |key: &str| {
-        get(key)
+
+    fn list(&self, key: &str) -> Vec<String> {
+        self.get(key)
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+}
+
+fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<String>) -> Config {
+    let mut values = Values {
+        resolved: &resolved,
+        problems,
     };
+    let port = values.get("server.port").parse().unwrap_or_else(|_| {
+        values.wrong("server.port", "a port from 0 to 65535");
+        0
+    });
+    let body_limit = values.get("limits.body").parse().ok();
+    let body_limit = body_limit
+        .filter(|limit| (1..=BODY_CAP).contains(limit))
+        .unwrap_or_else(|| {
+            values.wrong("limits.body", "1 to 4194304 bytes");
+            1
+        });
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let log_format = values.word("log.format", "`text` or `json`", formats);
+    let durability = [("balanced", false), ("strict", true)];
+    let sync_everything = values.word("audit.durability", "`balanced` or `strict`", durability);
+    let loosening = values.word(
+        "policy.loosening",
+        "`warn` or `refuse` (`second_person` is not supported yet)",
+        [("refuse", Loosening::Refuse), ("warn", Loosening::Warn)],
+    );
+    if values.get("auth") != "local" {
+        values.wrong("auth", "`local` (`credentials` is not supported yet)");
+    }
+    if values.get("transport") != "http" {
+        values.wrong(
+            "transport",
+            "`http` (`stdio` and `both` are not supported yet)",
+        );
+    }
     Config {
-        host: get("server.host").to_owned(),
+        host: values.get("server.host").to_owned(),
         port,
-        allowed_hosts: list("server.allowed_hosts"),
-        allowed_origins: list("server.allowed_origins"),
-        data_dir: PathBuf::from(get("data_dir")),
-        policies: Some(get("policies"))
+        allowed_hosts: values.list("server.allowed_hosts"),
+        allowed_origins: values.list("server.allowed_origins"),
+        data_dir: PathBuf::from(values.get("data_dir")),
+        policies: Some(values.get("policies"))
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
         loosening,
         auth: AuthMode::Local,
-        log_level: get("log.level").to_owned(),
+        log_level: values.get("log.level").to_owned(),
         log_format,
         body_limit,
         sync_everything,
