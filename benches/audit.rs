@@ -2,7 +2,8 @@
 //!
 //! Prints what a caller waits for a read (decision and chained, committed outcome), how many records a second
 //! 1 to 256 callers write, the same with a disk that takes 4 ms to sync, and beside each what bare SQLite does
-//! with a row of the same size in the same run. Arguments choose sections: `read append sync verify`.
+//! with a row of the same size in the same run. `day` asks a gateway for lists and compliance over a million records
+//! of one day. Arguments choose sections: `read append sync verify day`.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,8 +20,10 @@ mod trail;
 use std::io;
 use std::time::{Duration, Instant};
 
+use policyguard::app::{App, Parts};
 use policyguard::audit::{LogSync, Recorder};
-use policyguard::domain::Clock;
+use policyguard::config::{Flags, resolve};
+use policyguard::domain::{AgentId, Clock};
 use policyguard::storage::{self, Store};
 use rusqlite::Connection;
 use serde_json::json;
@@ -52,6 +55,10 @@ fn main() {
     }
     if wants("verify") {
         verify();
+    }
+    if wants("day") {
+        day(200);
+        day(100_000);
     }
 }
 
@@ -267,6 +274,95 @@ fn queries(reader: &dyn policyguard::audit::TrailReader) {
             page.total
         );
     }
+}
+
+/// Lists and compliance, as a client of the gateway gets them, over a million records of one day and so many agents.
+fn day(agents: u64) {
+    const CALLS: u64 = 500_000;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = HandClock::new();
+    let store = storage::open(dir.path()).unwrap();
+    let recorder = open_trail(store.trail().unwrap(), &clock).0;
+    let step = Duration::from_hours(24) / u32::try_from(CALLS).unwrap();
+    let writing = Instant::now();
+    runtime().block_on(async {
+        let mut asker = Asker::new();
+        for number in 0..CALLS {
+            // Scattered, so that most agents are seen at most once an hour when there are many.
+            let agent = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+            asker.agent = AgentId::parse(&format!("bot-{}", agent % agents)).unwrap();
+            let tool = if number % 8 == 0 {
+                "delete_database"
+            } else {
+                "get_status"
+            };
+            call(&recorder, &asker, tool).await;
+            if number % 100 == 0 {
+                clock.advance(step * 100);
+            }
+        }
+    });
+    recorder.close();
+    drop((recorder, store));
+    println!(
+        "a day of 1,000,000 records by {agents} agents, written in {:?}",
+        writing.elapsed()
+    );
+    runtime().block_on(ask(dir.path(), clock));
+}
+
+async fn ask(dir: &std::path::Path, clock: std::sync::Arc<HandClock>) {
+    let values = [
+        ("data_dir", dir.to_str().unwrap().to_owned()),
+        ("server.port", "0".to_owned()),
+    ];
+    let flags = Flags {
+        config: None,
+        values: values.into(),
+    };
+    let config = resolve(&flags, &std::collections::BTreeMap::new()).unwrap();
+    let parts = Parts {
+        clock,
+        backends: Vec::new(),
+    };
+    let app = App::open_with(&config, parts).await.unwrap();
+    let service = app.command_service();
+    for path in [
+        "compliance",
+        "compliance?time_range=1h",
+        "audit",
+        "audit?limit=1000",
+        "audit?agent_id=bot-7",
+        "audit?agent_id=nobody",
+        "audit?tool=nothing",
+        "audit?status=denied",
+        "audit?include_allowed=false",
+        "audit?action_type=mode_change",
+        "audit?time_range=10m",
+        "audit?text=nothing+says+this",
+        "audit?view=records",
+    ] {
+        let mut took: Vec<Duration> = Vec::new();
+        let mut total = String::new();
+        for _ in 0..5 {
+            let asked = Instant::now();
+            let (status, body) = service
+                .ask("GET", &format!("/api/v1/{path}"), Vec::new())
+                .await;
+            took.push(asked.elapsed());
+            assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            total = body
+                .get("total")
+                .or(body.pointer("/metrics/total_actions"))
+                .unwrap()
+                .to_string();
+        }
+        took.sort_unstable();
+        let (median, worst) = (took.get(2).unwrap(), took.last().unwrap());
+        println!("  {path:<30} {median:>9.1?}, at most {worst:>9.1?}  total {total}");
+    }
+    app.close().await;
 }
 
 fn call_some(store: &Store, calls: usize) {

@@ -76,13 +76,14 @@ async fn follow(
     // A connection that breaks is like one that ends: what came is printed, and it is resumed.
     while let Ok(Some(bytes)) = events.next().await {
         for event in reader.read(&bytes) {
-            match event.name.as_str() {
-                "record" => {
-                    writeln!(std::io::stdout(), "{}", event.data)?;
-                    *last = Some(event.id);
-                }
-                "refused" => return Ok(Some(reason(&event.data))),
-                _ => {}
+            if event.name == "refused" {
+                return Ok(Some(reason(&event.data)));
+            }
+            if event.name == "record" {
+                writeln!(std::io::stdout(), "{}", event.data)?;
+            }
+            if !event.id.is_empty() {
+                *last = Some(event.id);
             }
         }
     }

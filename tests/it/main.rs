@@ -15,9 +15,12 @@ mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
 mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
+mod audit_stream; // the trail as it is followed
 mod audit_tamper; // the trail as it is forged
+mod audit_views; // the trail as people read it
 mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod closed; // what breaks allows nothing
+mod compliance; // what is counted, and what follows
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Method, Request, header};
+use axum::response::Response;
 use tower::ServiceExt as _;
 
 /// Every route, over one road.
@@ -24,9 +25,15 @@ impl Service {
         self.answer(request).await
     }
 
+    /// Answers a request as it is, with a body that is read as it comes.
+    pub async fn open(&self, request: Request<Body>) -> Response {
+        let Ok(reply) = self.0.clone().oneshot(request).await;
+        reply
+    }
+
     /// Answers a request as it is.
     pub async fn answer(&self, request: Request<Body>) -> (u16, Vec<u8>) {
-        let Ok(reply) = self.0.clone().oneshot(request).await;
+        let reply = self.open(request).await;
         let status = reply.status().as_u16();
         // The body is ours and in memory: it ends.
         (

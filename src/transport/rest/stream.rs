@@ -110,6 +110,10 @@ pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -
     };
     let (sender, receiver) = mpsc::channel(WAITING);
     let last = Arc::new(Mutex::new(Last::default()));
+    // A client that hears of no record before it has to come back knows where to go on all the same.
+    let data = json!({ "behind": piece.behind });
+    let begin = format!("id: {}\nevent: open\ndata: {data}\n\n", piece.position);
+    drop(sender.try_send(Bytes::from(begin)));
     let feed = Feed {
         receiver,
         last: Arc::clone(&last),

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use policyguard::app::{App, OpenError, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
+use policyguard::pipeline::{Answer, Call, Caller, Door};
 use policyguard::policy_admin::Loosening;
 use policyguard::tools::ToolBackend;
 use policyguard::transport::rest::Service;
@@ -210,6 +212,26 @@ impl House {
             None => request.body(Body::empty()),
         };
         self.request(request.unwrap()).await
+    }
+
+    /// Opens a path whose answer is read as it comes.
+    pub(crate) async fn open_path(&self, path: &str, after: Option<&str>) -> Response {
+        let mut request = Request::builder().uri(path).header("host", "localhost");
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        self.service
+            .open(request.body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// Calls a tool as the model of local mode does, which is agent `local`.
+    pub(crate) async fn as_model(&self, tool: &str, arguments: Value) -> Answer {
+        let Value::Object(arguments) = arguments else {
+            panic!("arguments are an object")
+        };
+        let call = Call::tool(Caller::at(Door::Mcp), tool, arguments);
+        self.app.pipeline.handle(call).await.unwrap()
     }
 
     /// Sends a request as it is.
