@@ -19,13 +19,11 @@ fn changed(choices: &mut Choices, before: &Bundle) -> Bundle {
         1 => drop(after.policies.pop()),
         2 => {
             if let Some(first) = after.policies.first_mut() {
-                let rules = first.rules.len();
-                first
-                    .rules
-                    .extend((rules..rules + 1).map(|index| policy::Rule {
-                        index,
-                        ..random_rule(choices)
-                    }));
+                let index = first.rules.len();
+                first.rules.push(policy::Rule {
+                    index,
+                    ..random_rule(choices)
+                });
             }
         }
         3 => {
@@ -142,7 +140,7 @@ fn told(before: Vec<Policy>, after: Vec<Policy>) -> Vec<String> {
     [diff.loosened(), diff.tightened()].concat()
 }
 
-fn of_json(id: &str, rules: Value) -> Policy {
+fn of_json(id: &str, rules: &Value) -> Policy {
     let document = json!({ "policy_id": id, "name": id, "rules": rules });
     policy::parse_rules(&document, "create_policy").unwrap()
 }
@@ -155,9 +153,9 @@ fn differences_are_told_in_words_for_people() {
     becomes callable: read_logs (in EMERGENCY, NORMAL)
     ");
     let approval = json!([{ "condition": { "tool_pattern": "read_logs", "trust_level_at_least": "high", "modes": ["NORMAL"] }, "action": "require_approval" }]);
-    let asked = told(vec![], vec![of_json("q", approval.clone())]);
+    let asked = told(vec![], vec![of_json("q", &approval)]);
     insta::assert_snapshot!(asked.join("\n"), @"becomes callable: read_logs with an approval (in NORMAL; trust high, admin)");
-    let lifted = told(vec![of_json("q", approval)], allow());
+    let lifted = told(vec![of_json("q", &approval)], allow());
     insta::assert_snapshot!(lifted.join("\n"), @"
     becomes callable: read_* (in EMERGENCY, NORMAL)
     becomes callable: read_logs without an approval (in NORMAL; trust high, admin)
@@ -166,13 +164,13 @@ fn differences_are_told_in_words_for_people() {
     ");
     let few = json!([{ "condition": { "tool_pattern": "restart_service", "agents": ["etl-*"], "arguments": { "count": { "lt": 5 } } }, "action": "allow" }]);
     let more = json!([{ "condition": { "tool_pattern": "restart_service", "agents": ["etl-*"], "arguments": { "count": { "lt": 50 } } }, "action": "allow" }]);
-    let widened = told(vec![of_json("r", few)], vec![of_json("r", more)]);
+    let widened = told(vec![of_json("r", &few)], vec![of_json("r", &more)]);
     insta::assert_snapshot!(widened.join("\n"), @"
     becomes callable: restart_service with some arguments (in EMERGENCY, NORMAL; agents etl-*)
     stops being callable: restart_service with some arguments (in EMERGENCY, NORMAL; agents etl-*)
     ");
     let written = json!([{ "condition": { "action_type": "data_write", "tool_pattern": "users*" }, "action": "allow" }]);
-    let data = told(vec![], vec![of_json("s", written)]);
+    let data = told(vec![], vec![of_json("s", &written)]);
     insta::assert_snapshot!(data.join("\n"), @"becomes callable: users* (in EMERGENCY, NORMAL; as data_write)");
 }
 
@@ -181,7 +179,7 @@ fn many_differences_are_counted_and_the_first_are_told() {
     let rules: Vec<Value> = (0..70)
         .map(|place| json!({ "condition": { "tool_pattern": format!("t{place}") }, "action": "allow" }))
         .collect();
-    let lines = told(vec![], vec![of_json("p", json!(rules))]);
+    let lines = told(vec![], vec![of_json("p", &json!(rules))]);
     assert_eq!(lines.len(), 51);
     assert_eq!(lines[50], "becomes callable: 20 more");
 }

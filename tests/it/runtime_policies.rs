@@ -1,6 +1,7 @@
 //! Policies created, compared and rolled back while the gateway runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -324,9 +325,10 @@ async fn files_are_reloaded_around_runtime_policies() {
 async fn rules_of_files_and_runtime_policies_are_counted_together() {
     let mut text = POLICY.to_owned();
     for place in 1..9_999 {
-        text.push_str(&format!(
-            "      - {{ condition: {{ tool_pattern: t{place} }}, action: deny }}\n"
-        ));
+        let _ = writeln!(
+            text,
+            "      - {{ condition: {{ tool_pattern: t{place} }}, action: deny }}"
+        );
     }
     let house = House::with_policy_text(&text).await;
     let fits = create(&house, "one", deny("x", "no")).await;
@@ -718,6 +720,13 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
             &json!(["becomes callable: restart_service (in NORMAL)"])
         )
     );
+    assert_eq!(version(&house).await, 1);
+}
+
+#[tokio::test]
+async fn calls_are_tried_under_a_policy_that_is_not_in_force() {
+    let house = house().await;
+    let candidate = json!({ "policy_id": "p", "name": "P", "rules": allow("restart_service") });
     let calls = json!([
         { "tool": "restart_service", "arguments": { "service_name": "cache" }, "agent_id": "a" },
         { "tool": "restart_service", "arguments": { "service_name": "cache" }, "mode": "EMERGENCY" },
@@ -747,7 +756,20 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
     );
     assert_eq!(tried["calls"][2]["changes"], json!(false));
     assert_eq!(version(&house).await, 1);
-    // Stored versions are compared too, files and all.
+    create(&house, "q", deny("list_services", "no")).await;
+    let tried = house
+        .post(
+            "/api/v1/policies/simulate",
+            &json!({ "without": "q", "calls": [{ "tool": "list_services" }] }),
+        )
+        .await
+        .body;
+    assert_eq!(tried["changed"], json!(1));
+}
+
+#[tokio::test]
+async fn stored_versions_are_compared_with_their_files() {
+    let house = house().await;
     create(&house, "p", allow("restart_service")).await;
     create(&house, "q", deny("list_services", "no")).await;
     let compared = house
@@ -763,14 +785,23 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
         compared["stops_being_callable"],
         json!(["stops being callable: list_services (in EMERGENCY, NORMAL)"])
     );
-    let tried = house
-        .post(
-            "/api/v1/policies/simulate",
-            &json!({ "without": "q", "calls": [{ "tool": "list_services" }] }),
-        )
+    let opened = POLICY.replace("[list_services]", "[list_services, read_logs]");
+    std::fs::write(house.policy_file(), &opened).unwrap();
+    house.app.reload().await;
+    let compared = house
+        .post("/api/v1/policies/diff", &json!({ "to": 4 }))
         .await
         .body;
-    assert_eq!(tried["changed"], json!(1));
+    assert_eq!((&compared["from"], &compared["to"]), (&json!(3), &json!(4)));
+    assert_eq!(
+        compared["becomes_callable"],
+        json!(["becomes callable: read_logs (in NORMAL)"])
+    );
+    for (from, to) in [(1, 9), (9, 1)] {
+        let body = json!({ "from": from, "to": to });
+        let unknown = house.post("/api/v1/policies/diff", &body).await;
+        assert_eq!(unknown.status, 404);
+    }
 }
 
 /// Policies are replaced while calls are made: each answer is of one whole version.
