@@ -15,13 +15,11 @@ use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
-use crate::domain::{Clock, ToolFacts};
+use crate::domain::Clock;
 use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
 use crate::identity::LocalAuthenticator;
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
-use crate::policy_admin::Compiler;
-use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
@@ -121,13 +119,8 @@ impl App {
                 .map_err(|fault| OpenError::Store(fault.to_string()))?,
         );
         let definitions = definitions(&cloud, &backends);
-        let tools: Vec<ToolFacts> = definitions
-            .iter()
-            .map(|definition| definition.facts.clone())
-            .collect();
         let policies = start::policy_path(config);
-        let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
-        let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
+        let compiler = start::compiler(config, &definitions, policies.as_deref());
         let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
@@ -142,31 +135,20 @@ impl App {
             recovery: &recovery,
             clock: &*clock,
         };
-        let situation = first.situation(&recorder).await?;
-        let agents = Registry::open(Arc::clone(store.states()) as Arc<_>);
-        let agents = agents.map_err(|fault| OpenError::Store(fault.to_string()))?;
-        let gate = Arc::new(Gate::new(
-            situation,
-            Arc::new(agents),
-            recorder.clone(),
-            Arc::clone(&clock),
-        ));
-        let incidents = start::Watched {
+        let gate = first.gate(&recorder, &clock).await?;
+        let suspend = suspend.unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
+        let watched = start::Watched {
             config,
             store: &store,
             recorder: &recorder,
             clock: &clock,
         };
-        let suspend = suspend.unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
-        let incidents = incidents.incidents(suspend, recovery.last_at).await?;
+        let incidents = watched.incidents(suspend, recovery.last_at).await?;
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
-        let versions = Arc::new(Policies::new(
-            compiler,
-            Arc::clone(store.states()) as Arc<_>,
-            config.loosening,
-        ));
+        let releases = Arc::clone(store.states()) as Arc<_>;
+        let versions = Arc::new(Policies::new(compiler, releases, config.loosening));
         let rooms = Rooms {
             store: &store,
             versions: &versions,
@@ -196,11 +178,7 @@ impl App {
             stop: CancellationToken::new(),
             streams: Streams::default(),
             body_limit: config.body_limit,
-            hosts: Arc::new(Hosts::new(
-                &config.host,
-                &config.allowed_hosts,
-                &config.allowed_origins,
-            )),
+            hosts: Arc::new(hosts(config)),
             _store: store,
         })
     }
@@ -267,6 +245,11 @@ impl App {
         let recorder = self.recorder.clone();
         drop(tokio::task::spawn_blocking(move || recorder.close()).await);
     }
+}
+
+/// Which hosts and origins are served.
+fn hosts(config: &Config) -> Hosts {
+    Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins)
 }
 
 /// The rooms below the road.

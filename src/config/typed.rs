@@ -50,43 +50,29 @@ pub(super) fn typed(
             wrong("limits.body", "1 to 4194304 bytes");
             1
         });
-    let log_format = match get("log.format") {
-        "text" => LogFormat::Text,
-        "json" => LogFormat::Json,
-        _ => {
-            wrong("log.format", "`text` or `json`");
-            LogFormat::Text
-        }
-    };
-    let sync_everything = match get("audit.durability") {
-        "balanced" => false,
-        "strict" => true,
-        _ => {
-            wrong("audit.durability", "`balanced` or `strict`");
-            false
-        }
-    };
-    let loosening = match get("policy.loosening") {
-        "warn" => Loosening::Warn,
-        "refuse" => Loosening::Refuse,
-        _ => {
-            wrong(
-                "policy.loosening",
-                "`warn` or `refuse` (`second_person` is not supported yet)",
-            );
-            Loosening::Refuse
-        }
-    };
+    let log_format = word(
+        &get,
+        &mut wrong,
+        "log.format",
+        "`text` or `json`",
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+    );
+    let sync_everything = word(
+        &get,
+        &mut wrong,
+        "audit.durability",
+        "`balanced` or `strict`",
+        &[("balanced", false), ("strict", true)],
+    );
+    let loosening = word(
+        &get,
+        &mut wrong,
+        "policy.loosening",
+        "`warn` or `refuse` (`second_person` is not supported yet)",
+        &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
+    );
     let violations = violations(&get, &mut wrong);
-    if get("auth") != "local" {
-        wrong("auth", "`local` (`credentials` is not supported yet)");
-    }
-    if get("transport") != "http" {
-        wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
-    }
+    supported(&get, &mut wrong);
     let list = |key: &str| {
         get(key)
             .split(',')
@@ -114,6 +100,39 @@ pub(super) fn typed(
         warnings,
         resolved,
     }
+}
+
+/// Refuses what a later version will support: it must not look as if it held.
+fn supported<'a>(get: &impl Fn(&str) -> &'a str, wrong: &mut impl FnMut(&str, &str)) {
+    if get("auth") != "local" {
+        wrong("auth", "`local` (`credentials` is not supported yet)");
+    }
+    if get("transport") != "http" {
+        wrong(
+            "transport",
+            "`http` (`stdio` and `both` are not supported yet)",
+        );
+    }
+}
+
+/// The value of the word that is set, of which the first stands in for one that nobody knows.
+fn word<'a, T: Copy>(
+    get: &impl Fn(&str) -> &'a str,
+    wrong: &mut impl FnMut(&str, &str),
+    key: &str,
+    wanted: &str,
+    words: &[(&str, T); 2],
+) -> T {
+    let set = get(key);
+    let known = words.iter().find(|(word, _)| *word == set);
+    let [(_, first), _] = words;
+    known.map_or_else(
+        || {
+            wrong(key, wanted);
+            *first
+        },
+        |(_, value)| *value,
+    )
 }
 
 /// When an agent is suspended for its denials.

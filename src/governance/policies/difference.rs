@@ -31,25 +31,18 @@ pub(in crate::governance) async fn diff(
     let live = Arc::clone(&governance.gate().situation().engine);
     let now = governance.gate().clock().now();
     let policies = Arc::clone(&governance.policies);
-    let work = move || match members {
-        Some(members) => {
+    let work = move || {
+        if let Some(members) = members {
             let draft = Draft::of_members(&members)?;
             let candidate = policies.tried(&live, draft, now)?.map_err(unfit)?;
-            Ok(shown(&live, &candidate.engine, &candidate.diff, None))
+            return Ok(shown(&live, &candidate.engine, &candidate.diff, None));
         }
-        None => {
-            let to = to.unwrap_or(live.version());
-            let from = match from {
-                Some(from) => from,
-                None => to
-                    .checked_sub(1)
-                    .filter(|from| *from > 0)
-                    .ok_or_else(|| unknown_version(0))?,
-            };
-            let (before, after) = (policies.engine_of(from)?, policies.engine_of(to)?);
-            let diff = policy::diff(&before, &after, now);
-            Ok(shown(&before, &after, &diff, Some(to)))
-        }
+        let to = to.unwrap_or(live.version());
+        let before = from.or_else(|| to.checked_sub(1).filter(|from| *from > 0));
+        let from = before.ok_or_else(|| unknown_version(0))?;
+        let (before, after) = (policies.engine_of(from)?, policies.engine_of(to)?);
+        let diff = policy::diff(&before, &after, now);
+        Ok(shown(&before, &after, &diff, Some(to)))
     };
     Ok(Output::of(apart(work).await?))
 }
