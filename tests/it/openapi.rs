@@ -146,13 +146,14 @@ fn filled(path: &str, operation: &Value) -> String {
         .filter(|parameter| parameter["in"] == "path")
         .fold(path.to_owned(), |path, parameter| {
             let name = parameter["name"].as_str().unwrap();
-            let value = match parameter["schema"]["pattern"].as_str() {
+            let first = parameter["schema"]["enum"][0].as_str().map(str::to_owned);
+            let value = first.unwrap_or_else(|| match parameter["schema"]["pattern"].as_str() {
                 Some(pattern) if pattern.ends_with("_[0-9a-f]{12}$") => {
                     format!("{}_0123456789ab", pattern.get(1..4).unwrap())
                 }
                 _ if parameter["schema"]["type"] == "integer" => "1".to_owned(),
                 _ => "nobody".to_owned(),
-            };
+            });
             path.replace(&format!("{{{name}}}"), &value)
         })
 }
@@ -537,4 +538,42 @@ async fn the_reference_lists_every_route() {
         }
     }
     assert_golden("docs/reference/rest.md", &text);
+}
+
+#[tokio::test]
+async fn the_page_of_the_api_loads_nothing_from_elsewhere() {
+    let house = House::new().await;
+    let open = |path: &'static str| {
+        let request = axum::http::Request::get(path).header("host", "localhost");
+        let service = house.app.public_service();
+        async move {
+            service
+                .open(request.body(axum::body::Body::empty()).unwrap())
+                .await
+        }
+    };
+    let page = open("/docs").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self';"),
+        "{policy}"
+    );
+    let page = house.get("/docs").await.body;
+    let page = page.as_str().unwrap();
+    let places = page.split(['"', '\'']).filter(|part| part.contains("//"));
+    assert_eq!(places.count(), 0, "{page}");
+    let named = page.split('"').filter(|part| part.starts_with("/docs/"));
+    for place in named {
+        assert_eq!(house.get(place).await.status, 200, "{place}");
+    }
+    let bundle = open("/docs/swagger-ui-bundle.js").await;
+    assert_eq!(bundle.headers()["content-encoding"], "gzip");
+    let bytes = axum::body::to_bytes(bundle.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let (head, tail) = (&bytes[..3], &bytes[bytes.len() - 4..]);
+    assert_eq!(head, [0x1f, 0x8b, 8]);
+    let unpacked = u32::from_le_bytes(tail.try_into().unwrap());
+    assert!(unpacked > 1_000_000, "{unpacked} bytes");
+    assert_eq!(house.get("/docs/other.js").await.status, 404);
 }

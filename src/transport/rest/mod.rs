@@ -2,6 +2,7 @@
 
 mod answer; // the one place where statuses are chosen
 mod authzen; // decisions for other gateways
+mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
@@ -90,6 +91,8 @@ pub fn service(rest: Rest) -> Service {
             get(authzen::configuration),
         )
         .route("/openapi.json", get(describe))
+        .route("/docs", get(docs::page))
+        .route("/docs/{file}", get(docs::file))
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));
     for route in ROUTES {
