@@ -271,11 +271,9 @@ impl Described {
     }
 }
 
-#[tokio::test]
-async fn a_day_of_administration_answers_as_described() {
-    let day = Described::new().await;
+/// Modes, grants, scope.
+async fn day_of_modes(day: &Described) {
     let empty = || json!({});
-    // Modes, grants, scope.
     day.post(
         "/policy/set-mode",
         json!({ "mode": "EMERGENCY", "reason": "database outage" }),
@@ -296,7 +294,10 @@ async fn a_day_of_administration_answers_as_described() {
     day.get("/api/v1/mode/history?limit=2").await;
     day.post("/policy/clear-incident-scope", empty()).await;
     day.post("/policy/revoke-temporary", empty()).await;
-    // Agents.
+}
+
+/// Agents.
+async fn day_of_agents(day: &Described) {
     let bot = json!({ "name": "Bot", "trust_level": "high", "allowed_tools": ["list_*"], "metadata": { "team": "sre" } });
     day.ask("put", "/api/v1/agents/bot", Some(bot)).await;
     day.house
@@ -325,7 +326,10 @@ async fn a_day_of_administration_answers_as_described() {
         json!({ "reason": "explained" }),
     )
     .await;
-    // Questions.
+}
+
+/// Questions.
+async fn day_of_questions(day: &Described) {
     let question =
         json!({ "action_type": "tool_call", "target": "delete_database", "agent_id": "etl-1" });
     day.post("/api/v1/decisions/validate", question.clone())
@@ -337,7 +341,11 @@ async fn a_day_of_administration_answers_as_described() {
     day.post("/api/v1/decisions/explain", parameters).await;
     day.get("/api/v1/decisions/allowed?agent_id=etl-1").await;
     day.ask("delete", "/api/v1/agents/etl-1", None).await;
-    // Policies.
+}
+
+/// Policies.
+async fn day_of_policies(day: &Described) {
+    let empty = || json!({});
     let rules = json!([{ "condition": { "tool_pattern": "scale_*" }, "action": "deny", "message": "not now" }]);
     let policy = json!({ "name": "No scaling", "rules": rules });
     day.ask("put", "/api/v1/policies/no-scaling", Some(policy))
@@ -360,7 +368,10 @@ async fn a_day_of_administration_answers_as_described() {
     day.post("/api/v1/policies/rollback", json!({ "version": 2 }))
         .await;
     day.get("/api/v1/policies/history?limit=1").await;
-    // Incidents.
+}
+
+/// Incidents.
+async fn day_of_incidents(day: &Described) {
     let report = json!({ "incident_type": "suspicious_activity", "severity": "high", "description": "odd", "agent_id": "bot", "evidence": { "seen": 3 } });
     let reported = day.post("/api/v1/incidents", report).await;
     let place = format!(
@@ -373,7 +384,10 @@ async fn a_day_of_administration_answers_as_described() {
     day.house.app.incidents.caught_up().await;
     let incidents = day.get("/api/v1/incidents").await;
     assert!(incidents["count"].as_u64().unwrap() > 1, "{incidents}");
-    // The trail.
+}
+
+/// The trail.
+async fn day_of_trail(day: &Described) {
     day.post(
         "/infrastructure/simulate-incident",
         json!({ "service": "cache" }),
@@ -394,13 +408,29 @@ async fn a_day_of_administration_answers_as_described() {
     day.get("/api/v1/compliance").await;
     day.get("/api/v1/compliance?include_incidents=false&time_range=1h")
         .await;
-    // The end.
+}
+
+/// The end.
+async fn day_of_end(day: &Described) {
+    let empty = || json!({});
     day.post("/infrastructure/reset", empty()).await;
     day.post("/api/v1/lockdown/drill", empty()).await;
     day.post("/api/v1/lockdown", json!({ "on": true, "reason": "drill" }))
         .await;
     day.get("/api/v1/lockdown").await;
     day.get("/tools/catalog").await;
+}
+
+#[tokio::test]
+async fn a_day_of_administration_answers_as_described() {
+    let day = Described::new().await;
+    day_of_modes(&day).await;
+    day_of_agents(&day).await;
+    day_of_questions(&day).await;
+    day_of_policies(&day).await;
+    day_of_incidents(&day).await;
+    day_of_trail(&day).await;
+    day_of_end(&day).await;
 }
 
 #[tokio::test]
