@@ -147,11 +147,8 @@ impl App {
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
-        let versions = Arc::new(Policies::new(
-            compiler,
-            Arc::clone(store.states()) as Arc<_>,
-            config.loosening,
-        ));
+        let releases = Arc::clone(store.states()) as Arc<_>;
+        let versions = Arc::new(Policies::new(compiler, releases, config.loosening));
         let rooms = Rooms {
             store: &store,
             versions: &versions,

@@ -2,6 +2,7 @@
 
 mod check; // what is refused because it is unsafe
 mod load; // the three layers
+mod near; // names that were probably meant
 mod settings; // every setting there is
 mod typed; // texts become values
 

@@ -81,7 +81,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         }
         let truth = rule.leaves.test(self.request);
         if self.regard == Regard::AtBest {
-            return Self::fires_at_best(entry.kind, truth).then(|| firing(false));
+            return fires_at_best(entry.kind, truth).then(|| firing(false));
         }
         let fires = match (truth, rule.action) {
             (Truth::False, _) | (Truth::Undecidable, RuleAction::Allow) => false,
@@ -101,16 +101,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let (_, source) = self.engine.source(rule);
         let tools = source.condition.tools.as_ref();
         tools.is_none_or(|tools| tools.matches(self.name_of_tool()))
-    }
-
-    /// Whether it fires for the arguments that suit the caller best: those that meet every demand of allows and
-    /// escape everything else.
-    const fn fires_at_best(kind: EntryKind, truth: Truth) -> bool {
-        match (kind, truth) {
-            (EntryKind::Require, _) | (_, Truth::False) => false,
-            (EntryKind::Allow, Truth::True | Truth::Undecidable) => true,
-            (EntryKind::Deny | EntryKind::Approval, truth) => matches!(truth, Truth::True),
-        }
     }
 
     /// What a rule's `require` leaves of it: its deny where that doesn't hold, itself where it does.
@@ -183,6 +173,16 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             }
         };
         heads.iter().filter(touches).copied().collect()
+    }
+}
+
+/// Whether it fires for the arguments that suit the caller best: those that meet every demand of allows and
+/// escape everything else.
+const fn fires_at_best(kind: EntryKind, truth: Truth) -> bool {
+    match (kind, truth) {
+        (EntryKind::Require, _) | (_, Truth::False) => false,
+        (EntryKind::Allow, Truth::True | Truth::Undecidable) => true,
+        (EntryKind::Deny | EntryKind::Approval, truth) => matches!(truth, Truth::True),
     }
 }
 

@@ -90,10 +90,12 @@ fn condition(condition: &Condition) -> Value {
 fn names(list: &NamePatterns) -> Value {
     let mut entries: Vec<String> = Vec::new();
     for entry in &list.include {
-        let text = match &entry.group {
-            Some(group) => format!("@{group}"),
-            None => entry.pattern.to_string(),
+        let Some(group) = &entry.group else {
+            entries.push(entry.pattern.to_string());
+            continue;
         };
+        // A group stands in the list once for each of its patterns.
+        let text = format!("@{group}");
         if !entries.contains(&text) {
             entries.push(text);
         }

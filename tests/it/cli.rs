@@ -12,12 +12,14 @@ use regex::Regex;
 use crate::support::console::{Console, Ran, agrees, steps};
 
 /// What differs from run to run, and what is written instead.
-const VARYING: [(&str, &str); 12] = [
+const VARYING: [(&str, &str); 14] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\b(act|aud|inc)_[0-9a-f]{12}\b", "${1}_[ID]"),
     (r"\b[0-9a-f]{64}\b", "[HASH]"),
     (r"\bc-[0-9a-f]{16}\b", "c-[CHAIN]"),
     (r"\b[0-9a-f]+-[0-9a-f]{16}\b", "[CURSOR]"),
+    (r"\b[0-9a-f]{16}\.[\w.:@-]+", "[CURSOR]"),
+    (r"(?m) [0-9a-f]{12}$", " [DIGEST]"),
     (r"\bprocess \d+", "process [PID]"),
     (r#""pid":( ?)\d+"#, "\"pid\":$1[PID]"),
     (r#""monotonic": \d+"#, "\"monotonic\": [MS]"),

@@ -1,6 +1,7 @@
 //! Policies created, compared and rolled back while the gateway runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -98,7 +99,7 @@ async fn a_policy_is_created_replaced_and_deleted_each_as_a_version() {
             "message": "Policy 'P' (p) created successfully with 1 rules",
             "version": 2,
             "warnings": [
-                "PG020: rule 1 of policy `p` allows `test_*`, which matches no known tool; check the spelling, or take it out",
+                "PG020: `test_*` matches no tool; names are compared as a whole; `policyguard policy explain` shows what matches",
                 "PG070: becomes callable: test_* (in EMERGENCY, NORMAL)",
             ],
         })
@@ -324,9 +325,10 @@ async fn files_are_reloaded_around_runtime_policies() {
 async fn rules_of_files_and_runtime_policies_are_counted_together() {
     let mut text = POLICY.to_owned();
     for place in 1..9_999 {
-        text.push_str(&format!(
-            "      - {{ condition: {{ tool_pattern: t{place} }}, action: deny }}\n"
-        ));
+        let _ = writeln!(
+            text,
+            "      - {{ condition: {{ tool_pattern: t{place} }}, action: deny }}"
+        );
     }
     let house = House::with_policy_text(&text).await;
     let fits = create(&house, "one", deny("x", "no")).await;
@@ -535,14 +537,14 @@ async fn every_change_of_a_policy_is_on_record() {
     create(&house, "p", allow("test_*")).await;
     delete(&house, "p").await;
     let trail = house
-        .get("/api/v1/audit?action_type=policy_management&kind=change")
+        .get("/api/v1/audit?action_type=policy_management")
         .await
         .body;
     let details: Vec<&Value> = trail["entries"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| &entry["change"]["details"])
+        .map(|entry| &entry["action"]["parameters"])
         .collect();
     assert_eq!(details.len(), 2, "{trail}");
     for (name, deleted, created) in [
@@ -641,12 +643,7 @@ async fn a_change_that_loosens_can_be_refused() {
         .post("/api/v1/policies/rollback", &json!({ "version": 2 }))
         .await;
     assert_eq!(refused.body["code"], json!("loosening"));
-    // Files that loosen are not taken over while the gateway runs; a start takes them.
-    let opened = POLICY.replace("'drop_*'", "'drop_a*'");
-    std::fs::write(house.policy_file(), &opened).unwrap();
-    house.app.reload().await;
-    let status = house.get("/policy/status").await.body;
-    assert_eq!(status["policy_version"], json!(3));
+    assert_eq!(version(&house).await, 3);
     let path = "/api/v1/policies/q?allow_loosening=true";
     assert_eq!(house.send("DELETE", path, None).await.status, 200);
 }
@@ -666,7 +663,7 @@ async fn files_that_allow_more_are_told_at_their_reload_and_can_be_refused() {
         .await
         .body;
     assert_eq!(
-        trail["entries"][0]["change"]["details"]["becomes_callable"],
+        trail["entries"][0]["action"]["parameters"]["becomes_callable"],
         json!(["read_logs (in NORMAL)"]),
         "{trail}"
     );
@@ -723,6 +720,13 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
             &json!(["becomes callable: restart_service (in NORMAL)"])
         )
     );
+    assert_eq!(version(&house).await, 1);
+}
+
+#[tokio::test]
+async fn calls_are_tried_under_a_policy_that_is_not_in_force() {
+    let house = house().await;
+    let candidate = json!({ "policy_id": "p", "name": "P", "rules": allow("restart_service") });
     let calls = json!([
         { "tool": "restart_service", "arguments": { "service_name": "cache" }, "agent_id": "a" },
         { "tool": "restart_service", "arguments": { "service_name": "cache" }, "mode": "EMERGENCY" },
@@ -752,7 +756,20 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
     );
     assert_eq!(tried["calls"][2]["changes"], json!(false));
     assert_eq!(version(&house).await, 1);
-    // Stored versions are compared too, files and all.
+    create(&house, "q", deny("list_services", "no")).await;
+    let tried = house
+        .post(
+            "/api/v1/policies/simulate",
+            &json!({ "without": "q", "calls": [{ "tool": "list_services" }] }),
+        )
+        .await
+        .body;
+    assert_eq!(tried["changed"], json!(1));
+}
+
+#[tokio::test]
+async fn stored_versions_are_compared_with_their_files() {
+    let house = house().await;
     create(&house, "p", allow("restart_service")).await;
     create(&house, "q", deny("list_services", "no")).await;
     let compared = house
@@ -768,14 +785,23 @@ async fn a_policy_is_checked_compared_and_tried_without_being_stored() {
         compared["stops_being_callable"],
         json!(["stops being callable: list_services (in EMERGENCY, NORMAL)"])
     );
-    let tried = house
-        .post(
-            "/api/v1/policies/simulate",
-            &json!({ "without": "q", "calls": [{ "tool": "list_services" }] }),
-        )
+    let opened = POLICY.replace("[list_services]", "[list_services, read_logs]");
+    std::fs::write(house.policy_file(), &opened).unwrap();
+    house.app.reload().await;
+    let compared = house
+        .post("/api/v1/policies/diff", &json!({ "to": 4 }))
         .await
         .body;
-    assert_eq!(tried["changed"], json!(1));
+    assert_eq!((&compared["from"], &compared["to"]), (&json!(3), &json!(4)));
+    assert_eq!(
+        compared["becomes_callable"],
+        json!(["becomes callable: read_logs (in NORMAL)"])
+    );
+    for (from, to) in [(1, 9), (9, 1)] {
+        let body = json!({ "from": from, "to": to });
+        let unknown = house.post("/api/v1/policies/diff", &body).await;
+        assert_eq!(unknown.status, 404);
+    }
 }
 
 /// Policies are replaced while calls are made: each answer is of one whole version.

@@ -8,6 +8,7 @@
 mod change; // which rules differ
 mod probe; // what is asked
 mod sections; // what stands beside the rules
+mod space; // what may be asked
 mod touch; // which of the rules that differ touch a name
 
 use std::collections::BTreeMap;
@@ -199,7 +200,7 @@ impl Found {
 
 fn access(key: &Key, modes: Vec<ModeName>, trust: u8) -> Access {
     let key = key.clone();
-    let has = |level: &TrustLevel| trust & probe::bit(*level) != 0;
+    let has = |level: &TrustLevel| trust & space::bit(*level) != 0;
     Access {
         what: key.what,
         from: key.from,

@@ -10,21 +10,19 @@ use crate::domain::{
     Pattern, PatternList, Principal, PrincipalStatus, Purpose, Resource, Roles, Stated, Timestamp,
     TrustLevel,
 };
-use crate::policy::bundle::{Bundle, NamePatterns};
 use crate::policy::decision::Effect;
 use crate::policy::engine::Engine;
 use crate::policy::evaluation::Regard;
 use crate::policy::glob::sample;
-use crate::policy::rule::{Policy, Rule};
+use crate::policy::rule::Rule;
 
 use super::Key;
 use super::change::Change;
+use super::space::{actions, agent_patterns, instants, names, trust_classes};
 use super::touch::{Push, Touching};
 
 /// The most agents' patterns of which an example is asked.
 const MOST_AGENTS: usize = 32;
-/// The most instants at which policies begin or end that are asked.
-const MOST_INSTANTS: usize = 8;
 /// The agent that no policy speaks of.
 const NOBODY: &str = "nobody.in.particular";
 
@@ -35,18 +33,15 @@ pub(super) struct Cell {
     pub(super) trust: u8,
 }
 
-/// The bit of a trust level.
-pub(super) const fn bit(level: TrustLevel) -> u8 {
-    1 << (level as u8 - 1)
-}
-
 /// What is asked: every subject, as every agent, in every mode, at every trust level, at every instant.
 pub(super) struct Probes<'b> {
     before: &'b Engine,
     after: &'b Engine,
     touching: Touching<'b>,
-    subjects: Vec<Subject>,
-    agents: Vec<(Option<String>, AgentId)>,
+    /// The names, each with what people are told of it.
+    names: BTreeMap<Arc<str>, String>,
+    /// As whom and as which type of action each is asked; first as a tool call of nobody in particular.
+    guises: Vec<Guise>,
     /// Whether there are more agents' patterns than are asked.
     pub(super) more_agents: bool,
     modes: BTreeSet<ModeName>,
@@ -57,11 +52,11 @@ pub(super) struct Probes<'b> {
     everything: bool,
 }
 
-/// A name that is asked about.
-struct Subject {
-    /// What people are told.
-    shown: String,
-    name: Arc<str>,
+/// As whom and as what a name is asked about.
+struct Guise {
+    /// The pattern of which the agent is an example.
+    agents: Option<String>,
+    agent: AgentId,
     action: ActionType,
 }
 
@@ -91,6 +86,16 @@ impl<'b> Probes<'b> {
             Some((Some(pattern.to_string()), id))
         });
         agents.extend(examples.take(MOST_AGENTS));
+        let guise = |action: ActionType| {
+            agents
+                .clone()
+                .into_iter()
+                .map(move |(agents, agent)| Guise {
+                    agents,
+                    agent,
+                    action: action.clone(),
+                })
+        };
         let modes = bundles
             .iter()
             .flat_map(|bundle| bundle.modes.keys().cloned());
@@ -98,8 +103,8 @@ impl<'b> Probes<'b> {
             before,
             after,
             touching: Touching::of(change),
-            subjects: subjects(before, after, change),
-            agents,
+            names: names(before, after, change),
+            guises: actions(bundles).into_iter().flat_map(guise).collect(),
             more_agents,
             modes: modes.collect(),
             trust: trust_classes(bundles),
@@ -110,24 +115,20 @@ impl<'b> Probes<'b> {
 
     /// Asks everything and hands over each difference.
     pub(super) fn each(&self, mut see: impl FnMut(Cell)) {
-        let Some((_, nobody)) = self.agents.first() else {
+        let (Some(plain), Some(&now)) = (self.guises.first(), self.instants.first()) else {
             return;
         };
-        let Some(&now) = self.instants.first() else {
-            return;
-        };
-        let mut request = request(nobody, now);
-        for subject in &self.subjects {
-            let rules = self.touching.rules_for(&subject.name);
+        let mut request = request(&plain.agent, now);
+        for (name, shown) in &self.names {
+            let rules = self.touching.rules_for(name);
             if rules.is_empty() && !self.everything {
                 continue;
             }
-            request.resource.name = Arc::clone(&subject.name);
-            request.action = subject.action.clone();
+            request.resource.name = Arc::clone(name);
             for &instant in &self.instants {
                 request.context.now = instant;
                 self.points(&mut request, |request| {
-                    self.at_point(request, subject, &rules, &mut see);
+                    self.at_point(request, shown, &rules, &mut see);
                 });
             }
         }
@@ -144,34 +145,36 @@ impl<'b> Probes<'b> {
         }
     }
 
-    /// Asks as every agent; an agent that is answered like nobody in particular is not told.
+    /// Asks in every guise; one that is answered like the plain one is not told.
     fn at_point(
         &self,
         request: &mut ActionRequest,
-        subject: &Subject,
+        shown: &str,
         rules: &[(&Rule, Push)],
         see: &mut impl FnMut(Cell),
     ) {
-        let mut of_nobody = None;
-        for (shown, agent) in &self.agents {
-            request.principal.agent_id = agent.clone();
+        let level = request.principal.trust;
+        let class = self.trust.iter().find(|(of, _)| *of == level);
+        let mut plain = None;
+        for guise in &self.guises {
+            request.principal.agent_id = guise.agent.clone();
+            request.action = guise.action.clone();
             let said = self.said(request, rules);
-            if *of_nobody.get_or_insert(said) == said && shown.is_some() {
+            let is_plain = plain.is_none();
+            if *plain.get_or_insert(said) == said && !is_plain {
                 continue;
             }
-            let level = request.principal.trust;
-            let class = self.trust.iter().find(|(of, _)| *of == level);
+            let action = &guise.action;
             for (from, to, some_arguments) in said.differences() {
-                let kind = &subject.action;
                 see(Cell {
                     key: Key {
-                        what: subject.shown.clone(),
+                        what: shown.to_owned(),
                         from,
                         to,
                         some_arguments,
-                        agents: shown.clone(),
-                        action_type: (*kind != ActionType::ToolCall)
-                            .then(|| kind.as_str().to_owned()),
+                        agents: guise.agents.clone(),
+                        action_type: (*action != ActionType::ToolCall)
+                            .then(|| action.as_str().to_owned()),
                     },
                     mode: request.context.mode.clone(),
                     trust: class.map_or(0, |(_, bits)| *bits),
@@ -265,133 +268,4 @@ fn request(agent: &AgentId, now: Timestamp) -> ActionRequest {
         purpose: Purpose::Question,
         correlation_id: None,
     }
-}
-
-/// The names to ask about: tools, names that patterns spell out, and an example of each wildcard that differs.
-fn subjects(before: &Engine, after: &Engine, change: &Change<'_>) -> Vec<Subject> {
-    let mut names: BTreeMap<Arc<str>, String> = BTreeMap::new();
-    for tool in before.tools().chain(after.tools()) {
-        names.insert(Arc::clone(&tool.name), tool.name.to_string());
-    }
-    if change.sections {
-        for bundle in [before.bundle(), after.bundle()] {
-            for list in lists(bundle) {
-                spell_out(list, &mut names);
-            }
-        }
-        names
-            .entry(Arc::from("q"))
-            .or_insert_with(|| "*".to_owned());
-    }
-    let differing = || change.added.iter().chain(&change.removed);
-    for rule in differing() {
-        match &rule.condition.tools {
-            Some(list) => spell_out(list, &mut names),
-            None => drop(
-                names
-                    .entry(Arc::from("q"))
-                    .or_insert_with(|| "*".to_owned()),
-            ),
-        }
-    }
-    let subject = |(name, shown): (&Arc<str>, &String), action: &ActionType| Subject {
-        shown: shown.clone(),
-        name: Arc::clone(name),
-        action: action.clone(),
-    };
-    let mut subjects: Vec<Subject> = names
-        .iter()
-        .map(|entry| subject(entry, &ActionType::ToolCall))
-        .collect();
-    for rule in differing() {
-        for kind in rule.condition.action_types.iter().flatten() {
-            let kind = ActionType::parse(&sample(kind).to_ascii_lowercase());
-            let mut targets = BTreeMap::new();
-            if let Some(list) = &rule.condition.tools {
-                spell_out(list, &mut targets);
-            } else {
-                targets.insert(Arc::from("q"), "*".to_owned());
-            }
-            let kind = kind.filter(|kind| *kind != ActionType::ToolCall);
-            subjects.extend(kind.iter().flat_map(|kind| {
-                let targets = targets.iter();
-                targets
-                    .map(|entry| subject(entry, kind))
-                    .collect::<Vec<_>>()
-            }));
-        }
-    }
-    subjects
-}
-
-/// The names of the list, and an example for each pattern with wildcards.
-fn spell_out(list: &NamePatterns, names: &mut BTreeMap<Arc<str>, String>) {
-    for entry in &list.include {
-        let name = sample(&entry.pattern);
-        names
-            .entry(Arc::from(name))
-            .or_insert_with(|| entry.pattern.to_string());
-    }
-}
-
-/// Every list of tools of the bundle.
-fn lists(bundle: &Bundle) -> impl Iterator<Item = &NamePatterns> {
-    let modes = bundle.modes.values().flat_map(|mode| {
-        [
-            &mode.allowed_tools,
-            &mode.blocked_tools,
-            &mode.reachable_tools,
-        ]
-    });
-    let rules = deciding(bundle).filter_map(|rule| rule.condition.tools.as_ref());
-    std::iter::once(&bundle.always_blocked)
-        .chain(modes.flatten())
-        .chain(rules)
-}
-
-fn deciding(bundle: &Bundle) -> impl Iterator<Item = &Rule> {
-    let policies = bundle.policies.iter().filter(|policy| policy.enabled);
-    policies.flat_map(|policy| &policy.rules)
-}
-
-/// The patterns of agents' ids that rules name.
-fn agent_patterns(bundles: [&Arc<Bundle>; 2]) -> Vec<&Pattern> {
-    let rules = bundles.into_iter().flat_map(|bundle| deciding(bundle));
-    let patterns = rules
-        .filter_map(|rule| rule.condition.agents.as_ref())
-        .flatten();
-    let by_text: BTreeMap<&str, &Pattern> = patterns
-        .map(|pattern| (pattern.as_str(), pattern))
-        .collect();
-    by_text.into_values().collect()
-}
-
-/// The trust levels, those together that no rule tells apart.
-fn trust_classes(bundles: [&Arc<Bundle>; 2]) -> Vec<(TrustLevel, u8)> {
-    let sets: BTreeSet<u8> = bundles
-        .into_iter()
-        .flat_map(|bundle| deciding(bundle))
-        .map(|rule| rule.condition.trust.bits())
-        .collect();
-    let mut classes: BTreeMap<Vec<bool>, (TrustLevel, u8)> = BTreeMap::new();
-    for level in TrustLevel::ALL {
-        let signature = sets.iter().map(|set| set & bit(level) != 0).collect();
-        classes.entry(signature).or_insert((level, 0)).1 |= bit(level);
-    }
-    classes.into_values().collect()
-}
-
-/// Now, and the instants at which policies that differ begin or end.
-fn instants(change: &Change<'_>, now: Timestamp) -> Vec<Timestamp> {
-    let ends = |policy: &&Policy| [policy.effective_from, policy.expires_at];
-    let later: BTreeSet<Timestamp> = change
-        .policies
-        .iter()
-        .flat_map(ends)
-        .flatten()
-        .filter(|&instant| instant > now)
-        .collect();
-    std::iter::once(now)
-        .chain(later.into_iter().take(MOST_INSTANTS))
-        .collect()
 }
