@@ -1,12 +1,14 @@
 //! Tools `report_incident`, `list_incidents`, `get_incident`, `update_incident` (`spec/governance.md`, 6).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::domain::{
     AgentId, Incident, IncidentId, IncidentStatus, IncidentType, Principal, Role, Roles, Severity,
     ToolClass, canonical_json,
 };
-use crate::incidents::{Consequence, Failure, Filter, Refusal, Report, StoreFailure, Update};
+use crate::incidents::{
+    Consequence, Failure, Filter, Refusal, Report, StoreFailure, Summary, Update,
+};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::{Governance, actor, changed, count, json_text, mendable, schemas, text};
@@ -15,8 +17,8 @@ use super::{Governance, actor, changed, count, json_text, mendable, schemas, tex
 const EVIDENCE: usize = 16 * 1024;
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let reporters = Roles::of(&[Role::Agent, Role::Operator]);
-    let readers = Roles::of(&[Role::Agent, Role::Auditor, Role::Operator]);
+    let reporters = Roles::any_of(&[Role::Agent, Role::Operator]);
+    let readers = Roles::any_of(&[Role::Agent, Role::Auditor, Role::Operator]);
     let id = json!({ "type": "string", "maxLength": 64, "description": "inc_ and 12 hex digits" });
     let name = |about: &str| json!({ "type": "string", "maxLength": 128, "description": about });
     let words = |about: &str, values: &str| json!({ "type": "string", "maxLength": 64, "description": format!("{about}: {values}") });
@@ -57,7 +59,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         ToolDefinition::gateway("report_incident", ToolClass::Modify, "Reports something that somebody should look at. A critical report by an operator suspends the agent; one by an agent waits for an operator.", report).needs(reporters).safe(),
         ToolDefinition::gateway("list_incidents", ToolClass::Read, "Lists incidents, newest first: an agent sees those that it reported or that are about it.", list).needs(readers).safe(),
         ToolDefinition::gateway("get_incident", ToolClass::Read, "Shows one incident with its timeline.", schemas::object(&json!({ "incident_id": id }), &["incident_id"])).needs(readers).safe(),
-        ToolDefinition::gateway("update_incident", ToolClass::Modify, "Acknowledges or resolves an incident, or opens it again for a reason.", update).needs(Roles::of(&[Role::Operator])),
+        ToolDefinition::gateway("update_incident", ToolClass::Modify, "Acknowledges or resolves an incident, or opens it again for a reason.", update).needs(Roles::any_of(&[Role::Operator])),
     ]
 }
 
@@ -172,11 +174,25 @@ pub(super) async fn update(governance: &Governance, permit: &Permit) -> Result<O
 
 /// Whose incidents the caller sees; `None`: everybody's.
 fn sees_only(principal: &Principal) -> Option<AgentId> {
-    let reads_all = principal
-        .roles
-        .meets(Roles::of(&[Role::Auditor, Role::Operator]));
-    let all = principal.acted_by.is_none() && reads_all;
-    (!all).then(|| principal.agent_id.clone())
+    let reads_all = Roles::any_of(&[Role::Auditor, Role::Operator]);
+    let caller = principal.acted_by.as_ref().unwrap_or(&principal.agent_id);
+    (!principal.roles.meets(reads_all)).then(|| caller.clone())
+}
+
+/// How things stand, as compliance shows it.
+pub(super) fn summary(summary: &Summary) -> Value {
+    let by_severity: Map<String, Value> = summary
+        .by_severity
+        .iter()
+        .map(|(severity, count)| (severity.as_str().to_owned(), json!(count)))
+        .collect();
+    json!({
+        "total": summary.total,
+        "open": summary.open,
+        "open_critical": summary.open_critical,
+        "by_severity": by_severity,
+        "recent": summary.recent.iter().map(view).collect::<Vec<_>>(),
+    })
 }
 
 /// An incident as people and agents see it.
@@ -261,7 +277,7 @@ fn unknown(what: &str, given: &str, known: &str) -> ToolError {
     )
 }
 
-fn failed(failure: Failure) -> ToolError {
+pub(super) fn failed(failure: Failure) -> ToolError {
     let message = failure.to_string();
     match failure {
         Failure::Unknown(_) => mendable(

@@ -22,7 +22,7 @@ pub use draft::{Consequence, Report, Reported};
 pub use error::{Failure, StoreFailure};
 pub use inbox::Watch;
 pub use keeper::{Incidents, Parts};
-pub use signal::{OPENING, UNCOUNTED};
+pub use signal::{AGENT_REINSTATEMENT, AGENT_SUSPENSION, OPENING, UNCOUNTED};
 pub use store::{Filter, IncidentStore, Page, Summary};
 pub use suspend::{Suspend, Suspending, SuspensionOrder};
 pub use triage::{Refusal, Update};
