@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::book::{Key, Tracked};
+use super::desk::{Desk, Inner, fold};
 use super::draft::{CRITICAL, Draft, GATEWAY, trigger};
-use super::keeper::{Desk, Inner, fold};
 use super::orders::Todo;
 use super::signal::{Denial, Signal};
 use super::{Failure, IncidentStore, StoreFailure};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::book::{Book, Key, Tracked};
 use super::counting::{CHUNK, Uncounted};
+use super::desk::{Desk, Inner};
 use super::draft::GATEWAY;
-use super::keeper::{Desk, Inner};
 use super::orders::{Todo, ordered};
 use super::signal::{Denial, Signal};
 use super::{COUNTING, Failure, IncidentStore, Incidents};

@@ -100,10 +100,10 @@ async fn only_runs_under_the_agents_own_credential_count() {
             ruling.simulated = true;
         }),
         ("a lockdown", |record| {
-            record.decision.as_mut().unwrap().code = Arc::from("lockdown")
+            record.decision.as_mut().unwrap().code = Arc::from("lockdown");
         }),
         ("a typo", |record| {
-            record.decision.as_mut().unwrap().code = Arc::from("unknown_tool")
+            record.decision.as_mut().unwrap().code = Arc::from("unknown_tool");
         }),
         ("what follows from a suspension", |record| {
             record.decision.as_mut().unwrap().code = Arc::from("agent_suspended");

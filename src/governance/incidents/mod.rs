@@ -1,67 +1,24 @@
 //! Tools `report_incident`, `list_incidents`, `get_incident`, `update_incident` (`spec/governance.md`, 6).
 
+mod definitions; // what they take and answer
+
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
     AgentId, Incident, IncidentId, IncidentStatus, IncidentType, Principal, Role, Roles, Severity,
-    ToolClass, canonical_json,
+    canonical_json,
 };
 use crate::incidents::{
     Consequence, Failure, Filter, Refusal, Report, StoreFailure, Summary, Update,
 };
-use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
+use crate::tools::{Fault, Output, Permit, ToolError};
 
-use super::{Governance, actor, changed, count, json_text, mendable, schemas, text};
+use super::{Governance, actor, changed, count, json_text, mendable, text};
+
+pub(super) use definitions::definitions;
 
 /// The longest evidence, in bytes of JSON.
 const EVIDENCE: usize = 16 * 1024;
-
-pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let reporters = Roles::any_of(&[Role::Agent, Role::Operator]);
-    let readers = Roles::any_of(&[Role::Agent, Role::Auditor, Role::Operator]);
-    let id = json!({ "type": "string", "maxLength": 64, "description": "inc_ and 12 hex digits" });
-    let name = |about: &str| json!({ "type": "string", "maxLength": 128, "description": about });
-    let words = |about: &str, values: &str| json!({ "type": "string", "maxLength": 64, "description": format!("{about}: {values}") });
-    let prose = |most: usize, about: &str| json!({ "type": "string", "maxLength": most, "description": about });
-    let report = schemas::object(
-        &json!({
-            "incident_type": words("What kind", &types()),
-            "severity": words("How bad", &severities()),
-            "description": { "type": "string", "minLength": 1, "maxLength": 4000, "description": "What happened" },
-            "agent_id": name("The agent it is about"),
-            "evidence": { "type": ["object", "string"], "description": "What you saw: an object, or its JSON text" },
-            "recommended_action": prose(2000, "What should be done"),
-            "auto_suspend": { "type": "boolean", "description": "Whether a critical one suspends the agent, if an operator reports it; true if left out" },
-        }),
-        &["incident_type", "severity", "description"],
-    );
-    let list = schemas::object(
-        &json!({
-            "status": words("Only those", &statuses()),
-            "severity": words("Only those", &severities()),
-            "type": words("Only those", &types()),
-            "agent_id": name("Only those about this agent"),
-            "limit": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "How many, newest first" },
-            "cursor": name("next_cursor of the page before"),
-        }),
-        &[],
-    );
-    let update = schemas::object(
-        &json!({
-            "incident_id": id,
-            "status": words("What it becomes", &statuses()),
-            "reason": schemas::reason(),
-            "resolution": prose(2000, "How it was resolved; a critical one takes it"),
-        }),
-        &["incident_id", "status"],
-    );
-    vec![
-        ToolDefinition::gateway("report_incident", ToolClass::Modify, "Reports something that somebody should look at. A critical report by an operator suspends the agent; one by an agent waits for an operator.", report).needs(reporters).safe(),
-        ToolDefinition::gateway("list_incidents", ToolClass::Read, "Lists incidents, newest first: an agent sees those that it reported or that are about it.", list).needs(readers).safe(),
-        ToolDefinition::gateway("get_incident", ToolClass::Read, "Shows one incident with its timeline.", schemas::object(&json!({ "incident_id": id }), &["incident_id"])).needs(readers).safe(),
-        ToolDefinition::gateway("update_incident", ToolClass::Modify, "Acknowledges or resolves an incident, or opens it again for a reason.", update).needs(Roles::any_of(&[Role::Operator])),
-    ]
-}
 
 pub(super) async fn report(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let kind = text(permit, "incident_type").unwrap_or_default();
