@@ -9,6 +9,7 @@ use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
 use super::ruling;
 use super::trace::Trace;
+use super::verdict;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;
@@ -147,6 +148,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let may_be_lifted = source.overridable && !firing.undecidable;
         if may_be_lifted && self.lift(code, Some(&rule.determinant.digest)) {
             return Ok(());
+        }
+        if self.regard != Regard::Arguments {
+            return Err(verdict::unsaid(code));
         }
         Err(match firing.kind {
             EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),
