@@ -323,7 +323,7 @@ async fn ask(dir: &std::path::Path, clock: std::sync::Arc<HandClock>) {
     let config = resolve(&flags, &std::collections::BTreeMap::new()).unwrap();
     let parts = Parts {
         clock,
-        backends: Vec::new(),
+        ..Parts::default()
     };
     let app = App::open_with(&config, parts).await.unwrap();
     let service = app.command_service();

@@ -14,6 +14,7 @@ pub mod policy; // files become an engine, the engine decides
 // floor 2: the books
 pub mod audit; // every decision and outcome, sealed in order
 pub mod identity; // who is calling
+pub mod incidents; // what somebody should look at
 pub mod modes; // NORMAL, EMERGENCY and how they end
 pub mod policy_admin; // what is loaded, and which version it is
 pub mod registry; // which agents there are

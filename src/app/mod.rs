@@ -15,12 +15,11 @@ use crate::audit::{ChangeNote, Door, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
-use crate::domain::{Clock, ToolFacts};
-use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies};
+use crate::domain::Clock;
+use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
 use crate::identity::LocalAuthenticator;
+use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
-use crate::policy_admin::Compiler;
-use crate::registry::Registry;
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
@@ -51,6 +50,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Further backends behind the same road.
     pub backends: Vec<Arc<dyn ToolBackend>>,
+    /// Who suspends agents for incidents, instead of the registry.
+    pub suspend: Option<Arc<dyn Suspend>>,
 }
 
 impl Default for Parts {
@@ -58,6 +59,7 @@ impl Default for Parts {
         Self {
             clock: Arc::new(SystemClock::new()),
             backends: Vec::new(),
+            suspend: None,
         }
     }
 }
@@ -72,6 +74,8 @@ pub struct App {
     pub recorder: Recorder,
     /// What is known of its chain.
     pub inspector: Arc<Inspector>,
+    /// What somebody should look at.
+    pub incidents: Incidents,
     /// The named checks.
     pub health: Arc<Health>,
     /// The figures for Prometheus.
@@ -104,20 +108,19 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
-        let Parts { clock, backends } = parts;
+        let Parts {
+            clock,
+            backends,
+            suspend,
+        } = parts;
         let store = storage::open(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
                 .map_err(|fault| OpenError::Store(fault.to_string()))?,
         );
         let definitions = definitions(&cloud, &backends);
-        let tools: Vec<ToolFacts> = definitions
-            .iter()
-            .map(|definition| definition.facts.clone())
-            .collect();
         let policies = start::policy_path(config);
-        let folders = [Some(config.data_dir.as_path()), policies.as_deref()];
-        let compiler = Compiler::new(tools, &folders.into_iter().flatten().collect::<Vec<_>>());
+        let compiler = start::compiler(config, &definitions, policies.as_deref());
         let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
         let facts = start::facts(config, &store, &cloud, definitions)?;
@@ -132,15 +135,15 @@ impl App {
             recovery: &recovery,
             clock: &*clock,
         };
-        let situation = first.situation(&recorder).await?;
-        let agents = Registry::open(Arc::clone(store.states()) as Arc<_>);
-        let agents = agents.map_err(|fault| OpenError::Store(fault.to_string()))?;
-        let gate = Arc::new(Gate::new(
-            situation,
-            Arc::new(agents),
-            recorder.clone(),
-            Arc::clone(&clock),
-        ));
+        let gate = first.gate(&recorder, &clock).await?;
+        let suspend = suspend.unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
+        let watched = start::Watched {
+            config,
+            store: &store,
+            recorder: &recorder,
+            clock: &clock,
+        };
+        let incidents = watched.incidents(suspend, recovery.last_at).await?;
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
         let inspector = Arc::new(Inspector::new(store.reader()?));
@@ -154,6 +157,7 @@ impl App {
             clock: &clock,
             facts: &facts,
             inspector: &inspector,
+            incidents: &incidents,
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         let health = Arc::new(start::checks(&recorder, &facts));
@@ -164,6 +168,7 @@ impl App {
             health,
             metrics: Arc::new(metrics),
             inspector,
+            incidents,
             recorder,
             versions,
             facts,
@@ -173,11 +178,7 @@ impl App {
             stop: CancellationToken::new(),
             streams: Streams::default(),
             body_limit: config.body_limit,
-            hosts: Arc::new(Hosts::new(
-                &config.host,
-                &config.allowed_hosts,
-                &config.allowed_origins,
-            )),
+            hosts: Arc::new(hosts(config)),
             _store: store,
         })
     }
@@ -235,6 +236,7 @@ impl App {
         self.stop.cancel();
         self.running.close();
         self.running.wait().await;
+        self.incidents.close().await;
         self.recorder.write_counts();
         let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
         if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
@@ -243,6 +245,11 @@ impl App {
         let recorder = self.recorder.clone();
         drop(tokio::task::spawn_blocking(move || recorder.close()).await);
     }
+}
+
+/// Which hosts and origins are served.
+fn hosts(config: &Config) -> Hosts {
+    Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins)
 }
 
 /// The rooms below the road.
@@ -254,6 +261,7 @@ struct Rooms<'a> {
     clock: &'a Arc<dyn Clock>,
     facts: &'a Facts,
     inspector: &'a Arc<Inspector>,
+    incidents: &'a Incidents,
 }
 
 impl Rooms<'_> {
@@ -282,6 +290,7 @@ impl Rooms<'_> {
             Arc::clone(&decision_point),
             books,
             self.facts.clone(),
+            self.incidents.clone(),
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));

@@ -6,17 +6,18 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
-use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, StateChange};
+use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, Redactor, StateChange};
 use crate::config::{AuthMode, Config};
-use crate::decision_point::{Moment, Situation};
+use crate::decision_point::{Gate, Moment, Situation};
 use crate::domain::{
-    Agent, AgentId, Clock, Health, Integrity, LockdownState, ModeState, PrincipalStatus, Timestamp,
-    TrustLevel,
+    Agent, AgentId, Clock, Health, IdSequence, Integrity, LockdownState, ModeState,
+    PrincipalStatus, Timestamp, TrustLevel,
 };
 use crate::governance::{self, Facts, Loaded};
+use crate::incidents::{self, Incidents, Suspend};
 use crate::modes::{self, HealthBook};
 use crate::policy_admin::{Activation, Compiler, Release};
-use crate::registry::AgentStore;
+use crate::registry::{AgentStore, Registry};
 use crate::storage::Store;
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
@@ -33,6 +34,22 @@ pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
         .policies
         .clone()
         .or_else(|| default.exists().then_some(default))
+}
+
+/// What every version of the policy is compiled for.
+pub(super) fn compiler(
+    config: &Config,
+    definitions: &[ToolDefinition],
+    policies: Option<&Path>,
+) -> Compiler {
+    let facts = definitions
+        .iter()
+        .map(|definition| definition.facts.clone());
+    let folders = [Some(config.data_dir.as_path()), policies];
+    Compiler::new(
+        facts.collect(),
+        &folders.into_iter().flatten().collect::<Vec<_>>(),
+    )
 }
 
 /// Says what lint found.
@@ -116,6 +133,39 @@ pub(super) fn recorder(
     Ok((recorder, recovery))
 }
 
+/// What incidents watch.
+pub(super) struct Watched<'a> {
+    pub(super) config: &'a Config,
+    pub(super) store: &'a Store,
+    pub(super) recorder: &'a Recorder,
+    pub(super) clock: &'a Arc<dyn Clock>,
+}
+
+impl Watched<'_> {
+    /// The incidents, from where the last run, which wrote its last record at `last`, left off.
+    pub(super) async fn incidents(
+        &self,
+        suspend: Arc<dyn Suspend>,
+        last: Option<Timestamp>,
+    ) -> Result<Incidents, OpenError> {
+        let fault = |failure: incidents::Failure| OpenError::Store(failure.to_string());
+        let key = self.store.key();
+        let incidents = Incidents::new(incidents::Parts {
+            store: self.store.incidents()?,
+            recorder: self.recorder.clone(),
+            clock: Arc::clone(self.clock),
+            names: IdSequence::new(&audit::derive(key, "names of incidents")),
+            redactor: Redactor::new(key),
+            suspend,
+            config: self.config.violations,
+        })
+        .map_err(fault)?;
+        self.recorder.listen(Arc::new(incidents.watch()));
+        incidents.rebuild(last).await.map_err(fault)?;
+        Ok(incidents)
+    }
+}
+
 /// The checks of readiness.
 pub(super) fn checks(recorder: &Recorder, facts: &Facts) -> telemetry::Health {
     let health = telemetry::Health::default();
@@ -142,8 +192,25 @@ pub(super) struct First<'a> {
 }
 
 impl First<'_> {
+    /// The gate that opens with the first situation and the registered agents.
+    pub(super) async fn gate(
+        &self,
+        recorder: &Recorder,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<Gate>, OpenError> {
+        let situation = self.situation(recorder).await?;
+        let agents = Registry::open(Arc::clone(self.store.states()) as Arc<_>);
+        let agents = agents.map_err(|fault| OpenError::Store(fault.to_string()))?;
+        Ok(Arc::new(Gate::new(
+            situation,
+            Arc::new(agents),
+            recorder.clone(),
+            Arc::clone(clock),
+        )))
+    }
+
     /// The first situation, which stands on the record of the start.
-    pub(super) async fn situation(&self, recorder: &Recorder) -> Result<Situation, OpenError> {
+    async fn situation(&self, recorder: &Recorder) -> Result<Situation, OpenError> {
         let moment = Moment::of(self.clock);
         let bundle = &self.loaded.bundle;
         let latest = self.store.states().latest_release()?.map(|stored| Release {

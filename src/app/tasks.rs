@@ -1,4 +1,4 @@
-//! What goes on beside calls: the end of modes, the lockdown file, policy files that change, a trail that breaks.
+//! What goes on beside calls: incidents, the end of modes, the lockdown file, policy files that change, a trail that breaks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl App {
             Arc::clone(&self.gate),
             Arc::clone(&self.inspector),
         ));
+        tasks.spawn(self.incidents.clone().keep());
         tasks
     }
 

@@ -96,13 +96,12 @@ pub struct Counts {
 impl Counts {
     /// Counts so many decisions about an agent and a type of act that went so.
     pub fn add(&mut self, agent: &str, action_type: &str, status: Status, count: u64) {
-        match self.by_type.get_mut(action_type) {
-            Some(tally) => tally.add(status, count),
-            None => {
-                let mut tally = Tally::default();
-                tally.add(status, count);
-                self.by_type.insert(action_type.to_owned(), tally);
-            }
+        if let Some(tally) = self.by_type.get_mut(action_type) {
+            tally.add(status, count);
+        } else {
+            let mut tally = Tally::default();
+            tally.add(status, count);
+            self.by_type.insert(action_type.to_owned(), tally);
         }
         let denied = if status == Status::Denied { count } else { 0 };
         match self.by_agent.get_mut(agent) {

@@ -1,5 +1,6 @@
 //! How the trail is read back.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -188,9 +189,11 @@ impl Cursors {
         Self { mac }
     }
 
-    /// The cursor behind the record with this number.
+    /// The cursor behind the record, or whatever else is counted, with this number.
+    ///
+    /// Filters are told apart by how they print, which begins with the name of their type.
     #[must_use]
-    pub fn write(&self, seq: u64, filter: &Filter) -> String {
+    pub fn write(&self, seq: u64, filter: &impl Debug) -> String {
         format!("{seq:x}-{:016x}", self.tag(seq, filter))
     }
 
@@ -198,7 +201,7 @@ impl Cursors {
     ///
     /// # Errors
     /// When the cursor was not written for this filter.
-    pub fn read(&self, cursor: &str, filter: &Filter) -> Result<u64, QueryError> {
+    pub fn read(&self, cursor: &str, filter: &impl Debug) -> Result<u64, QueryError> {
         let place = cursor
             .split_once('-')
             .and_then(|(seq, _)| u64::from_str_radix(seq, 16).ok())
@@ -226,7 +229,7 @@ impl Cursors {
         name.ok_or_else(|| QueryError::Cursor(cursor.chars().take(64).collect()))
     }
 
-    fn tag(&self, seq: u64, filter: &Filter) -> u64 {
+    fn tag(&self, seq: u64, filter: &impl Debug) -> u64 {
         self.tag_of(&seq.to_be_bytes(), &format!("{filter:?}"))
     }
 

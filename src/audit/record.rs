@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 pub use super::kinds::{Door, OutcomeStatus, RecordKind, Status};
 use crate::domain::{
-    ActionId, AgentId, AuditId, CorrelationId, Digest, ModeName, Role, Timestamp, TrustLevel,
+    ActionId, AgentId, AuditId, CorrelationId, Digest, ModeName, Role, Severity, Timestamp,
+    TrustLevel,
 };
 
 /// What a caller's connection tells about itself. Shown and recorded, never a reason to allow.
@@ -96,6 +97,9 @@ pub struct DeterminedBy {
     pub policy: Arc<str>,
     /// Its place in the policy, from 0.
     pub rule: u64,
+    /// How bad a violation of it is; for denials only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
 }
 
 /// The engine's answer, as recorded.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::record::{Actor, AuditRecord, DeterminedBy, RecordedOutcome, Ruling, Source};
 use crate::domain::{
-    AgentId, AuditId, CorrelationId, Digest, ModeName, TrustLevel, write_canonical,
+    AgentId, AuditId, CorrelationId, Digest, ModeName, Severity, TrustLevel, write_canonical,
     write_canonical_object,
 };
 
@@ -224,6 +224,7 @@ fn write_determined_by(rule: &DeterminedBy, members: &mut Members<'_>) {
     members.text("name", rule.name.as_deref());
     members.text("policy", Some(&rule.policy));
     members.display_bare("rule", Some(rule.rule));
+    members.text("severity", rule.severity.map(Severity::as_str));
 }
 
 fn write_outcome(outcome: &RecordedOutcome, members: &mut Members<'_>) {

@@ -11,7 +11,7 @@ use super::record::{
 use super::redact::Redactor;
 use super::tally::Due;
 use crate::domain::{ActionId, Clock, CorrelationId, Digest, ModeName, Purpose};
-use crate::policy::{Decision, Text};
+use crate::policy::{Decision, Effect, Text};
 
 /// What came of a dispatched call.
 #[derive(Debug, Clone, PartialEq)]
@@ -270,6 +270,7 @@ impl Scribe {
                 name: rule.name.clone(),
                 policy: Arc::from(rule.policy.as_str()),
                 rule: u64::try_from(rule.rule).unwrap_or(u64::MAX),
+                severity: (decision.effect() == Effect::Deny).then_some(rule.severity),
             }),
             effect: Arc::from(decision.effect().as_str()),
             modifies: decision.modifies(),

@@ -8,6 +8,7 @@ mod cloud; // cloud reset
 mod config; // config show
 mod exit; // exit codes
 mod health; // health
+mod incidents; // incidents list | show | ack | resolve
 mod lockdown; // lockdown on | off | --drill
 mod mode; // mode get | set
 mod output; // text for people, JSON for machines
@@ -107,6 +108,8 @@ enum Command {
     Policy(policy::PolicyArgs),
     /// Read and verify the audit trail
     Audit(audit::AuditArgs),
+    /// See and settle what somebody should look at
+    Incidents(incidents::IncidentsArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
     /// Ask a running gateway whether it is well
@@ -181,6 +184,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
+        Some(Command::Incidents(args)) => block_on(incidents::run(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::policy_admin::Loosening;
-use crate::telemetry::LogFormat;
-
 use super::check::{ConfigError, local_means_loopback};
 use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
-use super::{AuthMode, Config, Resolved, ValueOrigin};
+use super::typed::typed;
+use super::{Config, Resolved, ValueOrigin};
 
 /// The file that is read when nobody names one, if it is there.
 const DEFAULT_FILE: &str = "policyguard.yaml";
@@ -22,8 +20,6 @@ const OTHER_VARIABLES: [&str; 4] = [
     "POLICYGUARD_API_KEY",
     "POLICYGUARD_BOOTSTRAP_KEY_FILE",
 ];
-/// The longest body that can be allowed (`spec/limits.md`).
-const BODY_CAP: usize = 4 * 1024 * 1024;
 
 /// What the command line said, by setting key.
 #[derive(Debug, Clone, Default)]
@@ -231,105 +227,6 @@ fn check_environment(
             "ignored variables that are no settings: {}",
             ignored.join(", ")
         ));
-    }
-}
-
-/// The values by key, and what is wrong with them.
-struct Values<'a> {
-    resolved: &'a [Resolved],
-    problems: &'a mut Vec<String>,
-}
-
-impl Values<'_> {
-    fn get(&self, key: &str) -> &str {
-        self.resolved
-            .iter()
-            .find(|setting| setting.key == key)
-            .map_or("", |setting| setting.value.as_str())
-    }
-
-    fn wrong(&mut self, key: &str, wanted: &str) {
-        let setting = self.resolved.iter().find(|setting| setting.key == key);
-        let (value, origin) = setting.map_or(("", String::new()), |setting| {
-            (setting.value.as_str(), setting.origin.to_string())
-        });
-        let problem = format!("`{key}` must be {wanted}, not `{value}` ({origin})");
-        self.problems.push(problem);
-    }
-
-    /// What the value means, if it is one of these words; the first one's meaning otherwise, beside the problem.
-    fn word<T: Copy>(&mut self, key: &str, wanted: &str, words: [(&str, T); 2]) -> T {
-        let given = self.get(key);
-        let found = words.iter().find(|(word, _)| *word == given);
-        if let Some((_, meaning)) = found {
-            return *meaning;
-        }
-        self.wrong(key, wanted);
-        let [(_, first), _] = words;
-        first
-    }
-
-    fn list(&self, key: &str) -> Vec<String> {
-        self.get(key)
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-fn typed(resolved: Vec<Resolved>, warnings: Vec<String>, problems: &mut Vec<String>) -> Config {
-    let mut values = Values {
-        resolved: &resolved,
-        problems,
-    };
-    let port = values.get("server.port").parse().unwrap_or_else(|_| {
-        values.wrong("server.port", "a port from 0 to 65535");
-        0
-    });
-    let body_limit = values.get("limits.body").parse().ok();
-    let body_limit = body_limit
-        .filter(|limit| (1..=BODY_CAP).contains(limit))
-        .unwrap_or_else(|| {
-            values.wrong("limits.body", "1 to 4194304 bytes");
-            1
-        });
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    let log_format = values.word("log.format", "`text` or `json`", formats);
-    let durability = [("balanced", false), ("strict", true)];
-    let sync_everything = values.word("audit.durability", "`balanced` or `strict`", durability);
-    let loosening = values.word(
-        "policy.loosening",
-        "`warn` or `refuse` (`second_person` is not supported yet)",
-        [("refuse", Loosening::Refuse), ("warn", Loosening::Warn)],
-    );
-    if values.get("auth") != "local" {
-        values.wrong("auth", "`local` (`credentials` is not supported yet)");
-    }
-    if values.get("transport") != "http" {
-        values.wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
-    }
-    Config {
-        host: values.get("server.host").to_owned(),
-        port,
-        allowed_hosts: values.list("server.allowed_hosts"),
-        allowed_origins: values.list("server.allowed_origins"),
-        data_dir: PathBuf::from(values.get("data_dir")),
-        policies: Some(values.get("policies"))
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from),
-        loosening,
-        auth: AuthMode::Local,
-        log_level: values.get("log.level").to_owned(),
-        log_format,
-        body_limit,
-        sync_everything,
-        warnings,
-        resolved,
     }
 }
 

@@ -4,9 +4,11 @@ mod check; // what is refused because it is unsafe
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
+mod typed; // texts become values
 
 use std::path::PathBuf;
 
+use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
@@ -83,6 +85,8 @@ pub struct Config {
     pub body_limit: usize,
     /// Whether every record is synced to disk before its answer, not only those of the first class.
     pub sync_everything: bool,
+    /// When an agent is suspended for its denials.
+    pub violations: incidents::Config,
     /// Every setting with its origin.
     pub resolved: Vec<Resolved>,
     /// What the operator should know.

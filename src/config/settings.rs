@@ -124,6 +124,20 @@ pub const SETTINGS: &[Setting] = &[
         "balanced",
         "balanced, or strict: every record is synced to disk before its answer",
     ),
+    row(
+        "violations.suspend_after",
+        None,
+        None,
+        "20",
+        "denied runs in violations.window after which one more suspends the agent; 0: they suspend nobody",
+    ),
+    row(
+        "violations.window",
+        None,
+        None,
+        "10m",
+        "how far back denied runs count: 90s, 10m, 24h at most",
+    ),
 ];
 
 impl Setting {

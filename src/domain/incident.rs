@@ -69,6 +69,40 @@ words! {
     }
 }
 
+words! {
+    /// How far the suspension is that an incident asks for.
+    SuspensionState {
+        /// It is to be done.
+        Ordered = "ordered",
+        /// It is done.
+        Suspended = "suspended",
+        /// There was nobody to suspend.
+        NotRegistered = "not_registered",
+    }
+}
+
+/// The suspension of its agent, for which an incident is the reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentSuspension {
+    /// How far it is.
+    pub state: SuspensionState,
+    /// What triggered it, with its numbers.
+    pub numbers: Map<String, Value>,
+}
+
+/// The denials that are counted on an incident, by the numbers of their records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountedDenials {
+    /// The first.
+    pub first_seq: u64,
+    /// The last: nothing up to here is counted again.
+    pub last_seq: u64,
+    /// When that was.
+    pub last_at: Timestamp,
+}
+
 /// One line of what happened to an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +152,10 @@ pub struct Incident {
     pub needs_operator: bool,
     /// How often it happened.
     pub count: u64,
+    /// The denials behind that count; `None` where none are counted.
+    pub counted: Option<CountedDenials>,
+    /// The suspension for which it is the reason.
+    pub suspension: Option<IncidentSuspension>,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it last changed or happened again.

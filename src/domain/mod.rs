@@ -28,7 +28,10 @@ pub use id::{
     ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, IncidentId, PolicyId,
     RESERVED_AGENTS,
 };
-pub use incident::{Incident, IncidentEvent, IncidentStatus, IncidentType};
+pub use incident::{
+    CountedDenials, Incident, IncidentEvent, IncidentStatus, IncidentSuspension, IncidentType,
+    SuspensionState,
+};
 pub use mode::{IncidentScope, LockdownState, ModeError, ModeName, ModeState};
 pub use pattern::{Pattern, PatternError, PatternList};
 pub use principal::{Authentication, Principal, PrincipalStatus, Role, Roles, TrustLevel};

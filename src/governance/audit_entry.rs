@@ -146,7 +146,7 @@ fn entry(record: &AuditRecord, companion: Option<&AuditRecord>) -> Value {
             "context": ruling.and_then(|ruling| ruling.stated.clone()).unwrap_or_default(),
         },
         "evaluation": evaluation(record, decision),
-        "outcome": closing.map(|closing| outcome(closing)),
+        "outcome": closing.map(outcome),
         "correlation_id": record.correlation_id,
     });
     if let (Some(ruling), Value::Object(entry)) = (ruling, &mut entry) {

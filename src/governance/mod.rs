@@ -9,6 +9,7 @@ mod compliance; // tool: how agents do, and what to mend
 mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
+mod incidents; // tools: what somebody should look at
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
 mod policies; // tools: versions of the policy
@@ -29,11 +30,12 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::incidents::Incidents;
 use crate::modes::ModeStore;
 use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work};
 
-pub use agents::forget_unseen;
+pub use agents::{Suspender, forget_unseen};
 pub use call_roles::CallRoles;
 pub use lockdown::{LOCKDOWN_FILE, lock_down};
 pub use policies::{NotReloaded, Policies};
@@ -48,6 +50,7 @@ pub struct Governance {
     cursors: Cursors,
     policies: Arc<Policies>,
     modes: Arc<dyn ModeStore>,
+    incidents: Incidents,
     data_dir: PathBuf,
 }
 
@@ -70,6 +73,7 @@ impl Governance {
         decision_point: Arc<DecisionPoint>,
         books: Books,
         facts: Facts,
+        incidents: Incidents,
         data_dir: PathBuf,
     ) -> Self {
         let Books {
@@ -85,6 +89,7 @@ impl Governance {
             cursors,
             policies,
             modes,
+            incidents,
             data_dir,
         }
     }
@@ -117,6 +122,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         agents::definitions(),
         question::definitions(),
         policies::definitions(),
+        incidents::definitions(),
     ]
     .concat()
 }
@@ -165,6 +171,10 @@ impl ToolBackend for Governance {
                 "diff_policies" => policies::diff(self, &permit).await,
                 "simulate_policies" => policies::simulate(self, &permit).await,
                 "policy_history" => policies::history(self, &permit).await,
+                "report_incident" => incidents::report(self, &permit).await,
+                "list_incidents" => incidents::list(self, &permit).await,
+                "get_incident" => incidents::get(self, &permit).await,
+                "update_incident" => incidents::update(self, &permit).await,
                 other => Err(ToolError::Failed {
                     message: format!("`{other}` is not a tool of the gateway"),
                     detail: Value::Null,

@@ -9,7 +9,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 /// How long a stream may take to open.
 const OPENING: Duration = Duration::from_secs(30);
 /// How long a stream may be silent: it has a heartbeat every 15 seconds.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Why a gateway gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -137,6 +137,17 @@ pub struct Remedy {
     pub text: String,
 }
 
+/// What kind of tool was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nature {
+    /// Whether it may change something; true for tools that nobody knows.
+    pub(super) modifies: bool,
+    /// Whether it is one of the gateway's own.
+    pub(super) management: bool,
+    /// Whether it only asks the engine about something else.
+    pub(super) carries_question: bool,
+}
+
 /// The engine's answer to one request, together with that request, so that neither can be exchanged.
 ///
 /// The fields are private to this room: only [`crate::policy::Engine::decide`] makes one.
@@ -154,9 +165,7 @@ pub struct Decision {
     pub(super) problems: Vec<String>,
     pub(super) remedy: Option<Remedy>,
     pub(super) retry_after_seconds: Option<u64>,
-    pub(super) modifies: bool,
-    pub(super) management: bool,
-    pub(super) carries_question: bool,
+    pub(super) nature: Nature,
     pub(super) tool_place: Option<usize>,
     pub(super) approval_used: bool,
     pub(super) overrides_used: u64,
@@ -293,7 +302,7 @@ impl Decision {
     /// Whether the tool may change something; true for tools that nobody knows.
     #[must_use]
     pub const fn modifies(&self) -> bool {
-        self.modifies
+        self.nature.modifies
     }
 
     /// Where the tool stands in the catalogue that the engine was compiled for; `None`: nowhere, or it is no tool call.
@@ -307,12 +316,12 @@ impl Decision {
     /// Whether it is about one of the gateway's own tools: administration, which is not counted as what agents do.
     #[must_use]
     pub const fn is_management(&self) -> bool {
-        self.management
+        self.nature.management
     }
 
     /// Whether the tool only asks the engine about something else, which is what gets on record.
     #[must_use]
     pub const fn carries_question(&self) -> bool {
-        self.carries_question
+        self.nature.carries_question
     }
 }

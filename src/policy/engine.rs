@@ -8,7 +8,7 @@ use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Pur
 
 use super::bundle::{Bundle, ToolConstraints};
 use super::compile::{ROOM, compile};
-use super::decision::{Decision, Effect};
+use super::decision::{Decision, Effect, Nature};
 use super::evaluation::{Answer, Denial, Evaluation, Outcome, Regard};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
@@ -245,10 +245,12 @@ impl Engine {
         outcome: Outcome,
         evaluation: &Evaluation<'_, T>,
     ) -> Decision {
-        let modifies = evaluation
-            .plan
-            .is_none_or(|plan| plan.facts.class.modifies());
-        let management = evaluation.is_gateway();
+        let plan = evaluation.plan;
+        let nature = Nature {
+            modifies: plan.is_none_or(|plan| plan.facts.class.modifies()),
+            management: evaluation.is_gateway(),
+            carries_question: plan.is_some_and(|plan| plan.facts.asks),
+        };
         let used = evaluation.used();
         let (answer, problems, retry_after_seconds) = match outcome {
             Ok(answer) => (answer, Vec::new(), None),
@@ -284,10 +286,8 @@ impl Engine {
             problems,
             remedy: answer.remedy,
             retry_after_seconds,
-            modifies,
-            management,
-            carries_question: evaluation.plan.is_some_and(|plan| plan.facts.asks),
-            tool_place: evaluation.plan.map(|plan| plan.place),
+            nature,
+            tool_place: plan.map(|plan| plan.place),
             approval_used: used.approval,
             overrides_used: used.overrides,
         }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::audit::{Cursors, Trail, TrailReader};
 use crate::domain::Secret;
+use crate::incidents::IncidentStore;
 
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
-use sqlite::Reader;
 pub use sqlite::States;
+use sqlite::{IncidentReader, Reader};
 
 /// The file of the store in its data directory.
 const DATABASE: &str = "policyguard.db";
@@ -107,6 +108,21 @@ impl Store {
     }
 
     /// Cursors of lists, signed for this store.
+    /// A reader of incidents.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn incidents(&self) -> Result<Arc<dyn IncidentStore>, StoreError> {
+        Ok(Arc::new(IncidentReader::open(&self.database, &self.key)?))
+    }
+
+    /// The store key, from which rooms derive keys of their own.
+    #[must_use]
+    pub const fn key(&self) -> &Secret {
+        &self.key
+    }
+
+    /// What is stored of modes, lockdown, cloud, health and releases.
     #[must_use]
     pub fn cursors(&self) -> Cursors {
         Cursors::new(&self.key)

@@ -23,6 +23,7 @@ const ROOMS: &[Room] = &[
     Room("identity", 2, &["domain", "audit"]),
     Room("modes", 2, &["domain", "audit"]),
     Room("registry", 2, &["domain", "identity", "audit"]),
+    Room("incidents", 2, &["domain", "audit"]),
     Room("policy_admin", 2, &["domain", "policy", "audit"]),
     Room(
         "decision_point",
@@ -54,6 +55,7 @@ const ROOMS: &[Room] = &[
             "identity",
             "modes",
             "registry",
+            "incidents",
             "policy_admin",
             "decision_point",
             "tools",
@@ -85,6 +87,7 @@ const ROOMS: &[Room] = &[
             "identity",
             "modes",
             "registry",
+            "incidents",
             "policy_admin",
         ],
     ),

@@ -14,7 +14,7 @@ use crate::support::console::{Console, Ran, agrees, steps};
 /// What differs from run to run, and what is written instead.
 const VARYING: [(&str, &str); 14] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-    (r"\b(act|aud)_[0-9a-f]{12}\b", "${1}_[ID]"),
+    (r"\b(act|aud|inc)_[0-9a-f]{12}\b", "${1}_[ID]"),
     (r"\b[0-9a-f]{64}\b", "[HASH]"),
     (r"\bc-[0-9a-f]{16}\b", "c-[CHAIN]"),
     (r"\b[0-9a-f]+-[0-9a-f]{16}\b", "[CURSOR]"),
@@ -128,6 +128,7 @@ cases! {
     policies_are_checked_and_asked_without_a_gateway: "policy",
     versions_of_the_policy_are_listed_and_brought_back: "policy_versions",
     commands_act_on_the_gateway_that_runs: "running",
+    incidents_are_seen_and_settled: "incidents",
     the_trail_is_read_and_verified: "audit",
     changed_records_are_named: "tampering",
     starts_that_cannot_be_served_are_refused: "start",

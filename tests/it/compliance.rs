@@ -177,6 +177,8 @@ fn incident(number: u64, severity: Severity, status: IncidentStatus) -> Box<Inci
         recommended_action: None,
         needs_operator: false,
         count: 1,
+        counted: None,
+        suspension: None,
         created_at: Timestamp::from_millis(0),
         updated_at: Timestamp::from_millis(0),
         timeline: Vec::new(),

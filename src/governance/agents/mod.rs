@@ -2,6 +2,7 @@
 
 mod register; // tool `register_agent`
 mod registration; // what a registration asks for, and who may
+mod suspender; // suspension for incidents
 mod suspension; // tools `suspend_agent`, `reinstate_agent`, `remove_agent`
 mod unseen; // who was not seen for long
 mod views; // tools `list_agents`, `get_agent`
@@ -15,6 +16,7 @@ use super::{mendable, schemas, text};
 
 pub(super) use register::register;
 pub(super) use registration::{needs_to_read, needs_to_register};
+pub use suspender::Suspender;
 pub(super) use suspension::{reinstate, remove, suspend};
 pub use unseen::forget_unseen;
 pub(super) use views::{get, list};

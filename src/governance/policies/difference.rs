@@ -38,8 +38,8 @@ pub(in crate::governance) async fn diff(
             return Ok(shown(&live, &candidate.engine, &candidate.diff, None));
         }
         let to = to.unwrap_or(live.version());
-        let parent = || to.checked_sub(1).filter(|from| *from > 0);
-        let from = from.or_else(parent).ok_or_else(|| unknown_version(0))?;
+        let before = from.or_else(|| to.checked_sub(1).filter(|from| *from > 0));
+        let from = before.ok_or_else(|| unknown_version(0))?;
         let (before, after) = (policies.engine_of(from)?, policies.engine_of(to)?);
         let diff = policy::diff(&before, &after, now);
         Ok(shown(&before, &after, &diff, Some(to)))

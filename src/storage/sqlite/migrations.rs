@@ -73,11 +73,15 @@ const STEPS: &[&str] = &["
         severity INTEGER NOT NULL,
         kind TEXT NOT NULL,
         agent TEXT NOT NULL,
+        reporter TEXT NOT NULL,
         created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
         state TEXT NOT NULL
     );
-    CREATE INDEX incidents_by_status ON incidents (status, number, severity, kind, agent);
+    CREATE INDEX incidents_by_status ON incidents (status, number, severity, kind, agent, created_at);
     CREATE INDEX incidents_by_agent ON incidents (agent, number, status, severity, kind);
+    CREATE INDEX incidents_by_reporter ON incidents (reporter, number, status, severity, kind);
+    CREATE INDEX incidents_by_update ON incidents (updated_at);
     CREATE TABLE policy_versions (
         id TEXT NOT NULL,
         version INTEGER NOT NULL,

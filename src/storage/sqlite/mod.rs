@@ -6,7 +6,7 @@
 mod agents; // the registry
 mod audit; // port `AuditStore`
 mod census; // incidents, counted
-mod incidents;
+mod incidents; // port `IncidentStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
 mod policies; // versions of the policy
@@ -27,6 +27,7 @@ use super::key::random_hex;
 use crate::audit::{Redactor, Trail};
 use crate::domain::Secret;
 
+pub(super) use incidents::IncidentReader;
 pub(super) use reader::Reader;
 pub use state::States;
 

@@ -86,6 +86,10 @@ pub const ROUTES: &[Route] = routes! {
     GET "/api/v1/policies/{policy_id}" => get_policy, Query;
     PUT "/api/v1/policies/{policy_id}" => create_policy, Body;
     DELETE "/api/v1/policies/{policy_id}" => delete_policy, Query;
+    GET "/api/v1/incidents" => list_incidents, Query;
+    POST "/api/v1/incidents" => report_incident, Body;
+    GET "/api/v1/incidents/{incident_id}" => get_incident, Query;
+    PATCH "/api/v1/incidents/{incident_id}" => update_incident, Body;
 
     GET "/api/v1/audit" => get_audit_log, Query;
     GET "/api/v1/audit/verify" => verify_audit, Query;

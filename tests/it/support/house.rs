@@ -12,6 +12,7 @@ use axum::response::Response;
 use policyguard::app::{App, OpenError, Parts};
 use policyguard::config::{Config, Flags, resolve};
 use policyguard::domain::{Clock, Timestamp};
+use policyguard::incidents::Suspend;
 use policyguard::pipeline::{Answer, Call, Caller, Door};
 use policyguard::policy_admin::Loosening;
 use policyguard::tools::ToolBackend;
@@ -85,7 +86,17 @@ impl House {
         let file = dir.path().join("policy.yaml");
         std::fs::write(&file, text).unwrap();
         let config = config(&dir.path().join("data"), &file);
-        Self::open(dir, config, backends).await
+        Self::open(dir, config, |parts| Parts { backends, ..parts }).await
+    }
+
+    /// A gateway with a policy of this text, in which this one suspends.
+    pub(crate) async fn with_suspend(text: &str, suspend: Arc<dyn Suspend>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let config = config(&dir.path().join("data"), &file);
+        let suspend = Some(suspend);
+        Self::open(dir, config, |parts| Parts { suspend, ..parts }).await
     }
 
     /// A gateway with a policy of this text that refuses changes by which something becomes callable.
@@ -97,23 +108,23 @@ impl House {
             loosening: Loosening::Refuse,
             ..config(&dir.path().join("data"), &file)
         };
-        Self::open(dir, config, Vec::new()).await
+        Self::open(dir, config, |parts| parts).await
     }
 
     async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let config = config(&dir.path().join("data"), policies);
-        Self::open(dir, config, backends).await
+        Self::open(dir, config, |parts| Parts { backends, ..parts }).await
     }
 
-    async fn open(dir: Arc<TempDir>, config: Config, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
+    async fn open(dir: Arc<TempDir>, config: Config, parts: impl FnOnce(Parts) -> Parts) -> Self {
         let clock = Arc::new(TestClock {
             millis: AtomicI64::new(TestClock::START),
         });
-        let parts = Parts {
+        let parts = parts(Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends,
-        };
+            ..Parts::default()
+        });
         let app = App::open_with(&config, parts)
             .await
             .unwrap_or_else(|fault| panic!("{fault}"));
@@ -147,7 +158,7 @@ impl House {
         work(&dir.path().join("data"));
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            backends: Vec::new(),
+            ..Parts::default()
         };
         let app = App::open_with(&config, parts).await?;
         let service = app.public_service();
