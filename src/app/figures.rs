@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
+use crate::audit::{Filter, Inspector, RecordKind, Recorder, TrailMetrics};
 use crate::decision_point::SituationGauges;
 use crate::pipeline::Pipeline;
 use crate::registry::AgentGauges;
@@ -16,6 +16,7 @@ pub(super) fn of(
     pipeline: &Arc<Pipeline>,
     recorder: &Recorder,
     trail: &Arc<TrailMetrics>,
+    inspector: &Arc<Inspector>,
     health: &Arc<Health>,
 ) -> Metrics {
     let mut metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
@@ -35,9 +36,10 @@ pub(super) fn of(
         move || shown.refresh(gate.registry()),
     );
     let (shown, recorder) = (Arc::clone(trail), recorder.clone());
+    let inspector = Arc::clone(inspector);
     metrics.add(
         |registry| trail.register(registry),
-        move || shown.refresh(&recorder),
+        move || shown.refresh(&recorder, &**inspector.reader()),
     );
     metrics.add_health(Arc::clone(health));
     metrics

@@ -1,7 +1,7 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
 mod agents; // tools: who is registered
-mod answers; // output schemas, said once
+mod answers; // what the tools answer, as schemas
 mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
 mod audit_stream; // tool: what was recorded behind a record
@@ -125,6 +125,9 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incidents::definitions(),
     ]
     .concat()
+    .into_iter()
+    .map(answers::promised)
+    .collect()
 }
 
 impl ToolBackend for Governance {

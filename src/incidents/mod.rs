@@ -11,7 +11,8 @@ mod book; // which incidents count, and how often each agent was denied
 mod draft; // how an incident begins
 mod triage; // how it goes on and ends
 mod error; // what can go wrong
-mod keeper; // the one who writes them
+mod desk; // where they are written, one at a time
+mod keeper; // what can be done with them
 mod counting; // from what was heard to what is written
 mod orders; // from what was counted to who is suspended
 mod rebuild; // what an earlier run left uncounted
@@ -22,7 +23,7 @@ pub use draft::{Consequence, Report, Reported};
 pub use error::{Failure, StoreFailure};
 pub use inbox::Watch;
 pub use keeper::{Incidents, Parts};
-pub use signal::{OPENING, UNCOUNTED};
+pub use signal::{AGENT_REINSTATEMENT, AGENT_SUSPENSION, OPENING, UNCOUNTED};
 pub use store::{Filter, IncidentStore, Page, Summary};
 pub use suspend::{Suspend, Suspending, SuspensionOrder};
 pub use triage::{Refusal, Update};

@@ -95,9 +95,9 @@ pub trait IncidentStore: Send + Sync {
     /// When the store cannot be read.
     fn first_record_since(&self, since: Timestamp) -> Result<u64, StoreFailure>;
 
-    /// The denials among these records, oldest first; at most `limit` of them.
+    /// Of these records the denials, and the suspensions and reinstatements of agents, oldest first; at most `limit` of them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn denials(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure>;
+    fn telling(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure>;
 }

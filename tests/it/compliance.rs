@@ -213,8 +213,14 @@ async fn an_open_critical_incident_is_critical_and_a_resolved_one_is_not() {
     let by_severity = json!({ "low": 1, "medium": 0, "high": 0, "critical": 2 });
     assert_eq!(incidents["by_severity"], by_severity);
     let recent = incidents["recent"].as_array().unwrap();
-    let numbers: Vec<&Value> = recent.iter().map(|incident| &incident["number"]).collect();
-    assert_eq!(numbers, [3, 2, 1]);
+    let names: Vec<Value> = recent
+        .iter()
+        .map(|incident| incident["incident_id"].clone())
+        .collect();
+    assert_eq!(
+        names,
+        [3, 2, 1].map(|number| json!(IncidentId::from_bits(number)))
+    );
     let without = compliance(
         &house,
         "include_incidents=false&include_policy_summary=false",

@@ -13,7 +13,9 @@ use super::reader::count;
 use super::state::{decode, json};
 use crate::audit::{AuditRecord, Conflict, Cursors, QueryError, status_code};
 use crate::domain::{AgentId, Incident, IncidentStatus, Secret, Severity, Timestamp};
-use crate::incidents::{Filter, IncidentStore, Page, StoreFailure, Summary};
+use crate::incidents::{
+    AGENT_REINSTATEMENT, AGENT_SUSPENSION, Filter, IncidentStore, Page, StoreFailure, Summary,
+};
 
 /// How many of the newest incidents a summary names.
 const RECENT: usize = 10;
@@ -178,12 +180,21 @@ impl IncidentReader {
     fn records(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT text FROM records WHERE rowid BETWEEN ?1 AND ?2 AND status = ?3 \
+            "SELECT text FROM records WHERE rowid BETWEEN ?1 AND ?2 \
+             AND (status = ?3 OR action_type IN (?5, ?6)) \
              ORDER BY rowid LIMIT ?4",
         )?;
         let denied = status_code(crate::audit::Status::Denied);
+        let (from, to) = (from.cast_signed(), to.cast_signed());
         let rows = statement.query_map(
-            (from.cast_signed(), to.cast_signed(), denied, count(limit)),
+            (
+                from,
+                to,
+                denied,
+                count(limit),
+                AGENT_SUSPENSION,
+                AGENT_REINSTATEMENT,
+            ),
             |row| row.get::<_, String>(0),
         )?;
         rows.map(|row| parse(&row?)).collect()
@@ -250,7 +261,7 @@ impl IncidentStore for IncidentReader {
         Ok(first.map_err(unavailable)?.cast_unsigned())
     }
 
-    fn denials(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure> {
+    fn telling(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure> {
         self.records(from, to, limit).map_err(unavailable)
     }
 }
