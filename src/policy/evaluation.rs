@@ -198,7 +198,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             Err(denial(self))
         } else {
             // Nobody reads the words of an answer that is asked for its effect alone.
-            Err(super::verdict::unsaid(code))
+            Err(ruling::unsaid(code))
         }
     }
 

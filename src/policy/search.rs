@@ -9,7 +9,6 @@ use super::plan::{CompiledRule, EntryKind, Reach};
 use super::rule::RuleAction;
 use super::ruling;
 use super::trace::Trace;
-use super::verdict;
 
 /// The longest name whose lower case is made without allocation.
 const STACK: usize = 512;
@@ -150,7 +149,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             return Ok(());
         }
         if self.regard != Regard::Arguments {
-            return Err(verdict::unsaid(code));
+            return Err(ruling::unsaid(code));
         }
         Err(match firing.kind {
             EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),

@@ -39,11 +39,6 @@ pub(super) fn by_override(code: Code) -> String {
     format!("an operator's override for {code} lifts it")
 }
 
-/// A denial without words.
-pub(super) fn unsaid(code: Code) -> Box<Denial> {
-    denial(code, "", RemedyKind::None, "")
-}
-
 /// Where the rules broke; no code is closer than that nothing allowed it.
 pub(super) fn broken() -> Box<Denial> {
     let reason = "No decision could be made: internal error";
