@@ -7,7 +7,6 @@ use prometheus_client::registry::Registry;
 
 use super::entry::StateChange;
 use super::kinds::{OutcomeStatus, RecordKind};
-use super::query::TrailReader;
 use super::record::AuditRecord;
 use super::recorder::Recorder;
 use super::writer::Listener;
@@ -49,7 +48,6 @@ pub struct TrailMetrics {
     records: Set,
     outcomes: Set,
     incidents: Set,
-    open_incidents: Family<One, Gauge>,
     head: Gauge,
     last_drill: Gauge,
     waiting: Gauge,
@@ -66,7 +64,6 @@ impl Default for TrailMetrics {
             records: Set::new("kind", kinds),
             outcomes: Set::new("status", statuses),
             incidents: Set::new("severity", severities),
-            open_incidents: Family::default(),
             head: Gauge::default(),
             last_drill: Gauge::default(),
             waiting: Gauge::default(),
@@ -123,11 +120,6 @@ impl TrailMetrics {
             registry.register(name, help, gauge.clone());
         }
         registry.register(
-            "policyguard_incidents_open",
-            "Incidents that are not resolved, by severity",
-            self.open_incidents.clone(),
-        );
-        registry.register(
             "policyguard_audit_write_failures",
             "Batches of records that the store did not take",
             self.failures.clone(),
@@ -140,22 +132,13 @@ impl TrailMetrics {
     }
 
     /// Reads how the writer is now.
-    pub fn refresh(&self, recorder: &Recorder, reader: &dyn TrailReader) {
+    pub fn refresh(&self, recorder: &Recorder) {
         let figures = recorder.figures();
         self.waiting
             .set(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
         let known = self.failures.get();
         self.failures.inc_by(figures.failures.saturating_sub(known));
         self.takes_records.set(i64::from(recorder.health().is_ok()));
-        let Ok(census) = reader.census(None) else {
-            return;
-        };
-        for severity in Severity::ALL {
-            let open = census.count(|found, open| open && found == severity);
-            let labels = [("severity", severity.as_str())];
-            let gauge = self.open_incidents.get_or_create_owned(&labels);
-            gauge.set(i64::try_from(open).unwrap_or(i64::MAX));
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod keeper; // what can be done with them
 mod counting; // from what was heard to what is written
 mod orders; // from what was counted to who is suspended
 mod rebuild; // what an earlier run left uncounted
+mod metrics; // figures of incidents
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use draft::{Consequence, Report, Reported};
 pub use error::{Failure, StoreFailure};
 pub use inbox::Watch;
 pub use keeper::{Incidents, Parts};
+pub use metrics::IncidentGauges;
 pub use signal::{AGENT_REINSTATEMENT, AGENT_SUSPENSION, OPENING, UNCOUNTED};
 pub use store::{Filter, IncidentStore, Page, Summary};
 pub use suspend::{Suspend, Suspending, SuspensionOrder};

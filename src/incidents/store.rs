@@ -82,6 +82,12 @@ pub trait IncidentStore: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<Summary, StoreFailure>;
 
+    /// How many incidents are not resolved, by severity in the order of [`Severity::ALL`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn open(&self) -> Result<[u64; 4], StoreFailure>;
+
     /// The incidents that changed since then, oldest first.
     ///
     /// # Errors

@@ -247,6 +247,17 @@ impl IncidentStore for IncidentReader {
         self.sum_up(visible_to, since).map_err(unavailable)
     }
 
+    fn open(&self) -> Result<[u64; 4], StoreFailure> {
+        let mut open = [0; 4];
+        for (count, severity) in open.iter_mut().zip(Severity::ALL) {
+            let sql = "SELECT count(*) FROM incidents WHERE status <> ?1 AND severity = ?2";
+            let values = [IncidentStatus::Resolved as i64, severity as i64].map(Value::from);
+            let found = self.integer(sql, &values).map_err(unavailable)?;
+            *count = found.cast_unsigned();
+        }
+        Ok(open)
+    }
+
     fn touched_since(&self, since: Timestamp) -> Result<Vec<Incident>, StoreFailure> {
         let sql = "SELECT state FROM incidents WHERE updated_at >= ?1 ORDER BY number";
         self.incidents(sql, &[Value::from(since.as_millis())])
