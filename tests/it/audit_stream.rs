@@ -43,7 +43,8 @@ impl Reader {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = event.to_owned();
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 return Some(parse(&event));
             }
             let piece = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_next(cx));
@@ -211,10 +212,10 @@ async fn as_model(house: &House, after: &Value) -> Value {
     let answer = house
         .as_model("stream_audit", json!({ "after": after }))
         .await;
-    match answer.body {
-        Answered::Done(result) => result,
-        other => panic!("{other:?}"),
-    }
+    let Answered::Done(result) = answer.body else {
+        panic!("{answer:?}")
+    };
+    result
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use crate::support::House;
 
 /// What a model of local mode is answered.
 fn done(answer: Answer) -> Value {
-    match answer.body {
-        Body::Done(result) => result,
-        other => panic!("{other:?}"),
-    }
+    let Body::Done(result) = answer.body else {
+        panic!("{answer:?}")
+    };
+    result
 }
 
 async fn log(house: &House, query: &str) -> Value {
@@ -234,7 +234,7 @@ async fn an_agent_sees_its_own_lines_only() {
                 assert_eq!(fault, Fault::Missing);
                 assert_ne!(entry["agent_id"], json!("local"));
             }
-            other => panic!("{other:?}"),
+            Body::Failed { .. } | Body::Refused | Body::Shadow { .. } => panic!("{entry}"),
         }
     }
 }

@@ -109,7 +109,7 @@ async fn windows_end_at_whole_minutes_and_survive_restarts_and_steps() {
         assert_eq!(total(compliance(&house, "").await), 602);
         house = house.restarted().await;
     }
-    house.clock.advance(Duration::from_secs(29 * 60));
+    house.clock.advance(Duration::from_mins(29));
     assert_eq!(total(compliance(&house, "time_range=1h").await), 602);
     house.clock.advance(Duration::from_mins(2));
     assert_eq!(total(compliance(&house, "time_range=1h").await), 600);
