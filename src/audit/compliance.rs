@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::{Incident, Severity};
 use crate::policy::Code;
 
 use super::record::{AuditRecord, Status};
@@ -194,26 +193,6 @@ impl Standing {
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
-    }
-}
-
-/// What incidents there are.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Census {
-    /// How many, by severity and whether they are open, that is not resolved.
-    pub counts: BTreeMap<(Severity, bool), u64>,
-    /// The newest, newest first.
-    pub recent: Vec<Incident>,
-}
-
-impl Census {
-    /// How many fit.
-    pub fn count(&self, fits: impl Fn(Severity, bool) -> bool) -> u64 {
-        let fitting = self
-            .counts
-            .iter()
-            .filter(|&(&(severity, open), _)| fits(severity, open));
-        fitting.map(|(_, count)| count).sum()
     }
 }
 

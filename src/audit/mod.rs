@@ -28,7 +28,7 @@ mod compliance; // what is counted of it, and what follows
 
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
-pub use compliance::{Census, Counts, Standing, Tally, counted};
+pub use compliance::{Counts, Standing, Tally, counted};
 pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::chain::{Head, Report};
-use super::compliance::{Census, Counts};
+use super::compliance::Counts;
 use super::record::{AuditRecord, RecordKind, Status};
 use super::redact::derive;
 use crate::domain::{ActionId, AuditId, Secret, Timestamp};
@@ -119,12 +119,6 @@ pub trait TrailReader: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn counts(&self, since: Timestamp, agent: Option<&str>) -> Result<Counts, QueryError>;
-
-    /// What incidents there are, about this agent or in all.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    fn census(&self, agent: Option<&str>) -> Result<Census, QueryError>;
 
     /// Records from this number on, oldest first.
     ///

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::audit::{Census, ChainState, Counts, Standing, Tally};
+use crate::audit::{ChainState, Counts, Standing, Tally};
 use crate::decision_point::{Moment, Situation};
-use crate::domain::{AgentId, PrincipalStatus, Severity, ToolClass, TrustLevel};
+use crate::domain::{AgentId, PrincipalStatus, ToolClass, TrustLevel};
+use crate::incidents::Summary;
 use crate::policy::{Enforcement, Policy};
 use crate::tools::{Output, Permit, ToolDefinition, ToolError};
 
+use super::incidents::{failed, view};
 use super::posture::{self, Seen};
 use super::reading::{Scope, apart, no_span, span};
-use super::{Governance, schemas, text};
+use super::{Governance, audit_answers, schemas, text};
 
 /// The spans that are counted, the first one unless another is asked for.
 const SPANS: [&str; 4] = ["24h", "1h", "7d", "30d"];
@@ -27,13 +29,13 @@ pub(super) fn definition() -> ToolDefinition {
         }),
         &[],
     );
-    ToolDefinition::gateway("get_compliance_status", ToolClass::Read, "Shows how agents comply: score, denial rate, worst offenders, open incidents, the state of the audit chain, and what should be mended. Agents see their own numbers, auditors all.", schema).safe()
+    ToolDefinition::gateway("get_compliance_status", ToolClass::Read, "Shows how agents comply: score, denial rate, worst offenders, open incidents, the state of the audit chain, and what should be mended. Agents see their own numbers, auditors all.", schema).answers(audit_answers::compliance()).safe()
 }
 
 /// What was found out for one answer.
 struct Found {
     counts: Counts,
-    census: Census,
+    incidents: Summary,
     agents: Agents,
     chain: ChainState,
     records: u64,
@@ -58,13 +60,16 @@ pub(super) async fn status(governance: &Governance, permit: &Permit) -> Result<O
         .ok_or_else(|| no_span(given, "one of 1h, 24h, 7d, 30d"))?;
     let since = moment.wall.minus(range);
     let inspector = Arc::clone(&governance.inspector);
+    let own = scope.agent().and_then(|own| AgentId::parse(own).ok());
+    let incidents = governance.incidents.summary(own, Some(since)).await;
+    let incidents = incidents.map_err(failed)?;
     let agent = scope.agent().map(str::to_owned);
     let agents = agents(governance, &scope)?;
     let found = apart(move || {
         let reader = inspector.reader();
         Ok(Found {
             counts: reader.counts(since, agent.as_deref())?,
-            census: reader.census(agent.as_deref())?,
+            incidents,
             agents,
             chain: inspector.state(),
             records: reader.head()?.seq,
@@ -79,7 +84,7 @@ pub(super) async fn status(governance: &Governance, permit: &Permit) -> Result<O
     details(&mut answer, &found);
     let wants = |part| permit.arguments().get(part) != Some(&Value::Bool(false));
     if wants("include_incidents") {
-        answer.insert("incidents".to_owned(), incidents(&found.census));
+        answer.insert("incidents".to_owned(), incident_numbers(&found.incidents));
     }
     if wants("include_policy_summary") {
         let shown = scope == Scope::All;
@@ -129,9 +134,7 @@ fn agents(governance: &Governance, scope: &Scope) -> Result<Agents, ToolError> {
 /// The numbers that a dashboard shows first.
 fn summary(found: &Found, situation: &Situation) -> Map<String, Value> {
     let totals = found.counts.totals();
-    let critical = found
-        .census
-        .count(|severity, open| open && severity == Severity::Critical);
+    let critical = found.incidents.open_critical;
     let (standing, why) = Standing::of(&totals, critical, found.chain.is_broken());
     let agents = &found.agents;
     let summary = json!({
@@ -205,20 +208,18 @@ fn metrics(counts: &Counts) -> Value {
     })
 }
 
-fn incidents(census: &Census) -> Value {
-    let by_severity: Map<String, Value> = Severity::ALL
-        .into_iter()
-        .map(|severity| {
-            let count = census.count(|found, _| found == severity);
-            (severity.as_str().to_owned(), json!(count))
-        })
+fn incident_numbers(summary: &Summary) -> Value {
+    let by_severity: Map<String, Value> = summary
+        .by_severity
+        .iter()
+        .map(|(severity, count)| (severity.as_str().to_owned(), json!(count)))
         .collect();
     json!({
-        "total": census.count(|_, _| true),
-        "open": census.count(|_, open| open),
-        "open_critical": census.count(|severity, open| open && severity == Severity::Critical),
+        "total": summary.total,
+        "open": summary.open,
+        "open_critical": summary.open_critical,
         "by_severity": by_severity,
-        "recent": census.recent,
+        "recent": summary.recent.iter().map(view).collect::<Vec<_>>(),
     })
 }
 

@@ -180,7 +180,7 @@ fn sees_only(principal: &Principal) -> Option<AgentId> {
 }
 
 /// An incident as people and agents see it.
-fn view(incident: &Incident) -> Value {
+pub(super) fn view(incident: &Incident) -> Value {
     json!({
         "incident_id": incident.incident_id,
         "type": incident.kind,
@@ -261,7 +261,7 @@ fn unknown(what: &str, given: &str, known: &str) -> ToolError {
     )
 }
 
-fn failed(failure: Failure) -> ToolError {
+pub(super) fn failed(failure: Failure) -> ToolError {
     let message = failure.to_string();
     match failure {
         Failure::Unknown(_) => mendable(

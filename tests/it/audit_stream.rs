@@ -41,10 +41,10 @@ impl Reader {
     /// The next event, or `None` at the end.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let event = event.to_owned();
-                self.text = rest.to_owned();
-                return Some(parse(&event));
+            if let Some(end) = self.text.find("\n\n") {
+                let event = parse(&self.text[..end]);
+                self.text.drain(..end + 2);
+                return Some(event);
             }
             let piece = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_next(cx));
             let piece = tokio::time::timeout(Duration::from_secs(20), piece);
@@ -178,7 +178,7 @@ async fn four_streams_of_one_reader_and_no_more() {
 async fn a_stream_ends_when_the_right_to_read_ends() {
     let house = House::with_policy_text("default_decision: allow\n").await;
     let mut reader = Reader::open(&house, None).await;
-    let policy = "default_decision: allow\npolicies:\n  - id: close\n    rules:\n      - { action: deny, condition: { tool: stream_audit }, message: closed for today }\n";
+    let policy = "default_decision: allow\npolicies:\n  - id: close\n    rules:\n      - { action: deny, condition: { tool_pattern: stream_audit }, message: closed for today }\n";
     std::fs::write(house.policy_file(), policy).unwrap();
     house.app.reload().await;
     let begun = std::time::Instant::now();
@@ -211,10 +211,10 @@ async fn as_model(house: &House, after: &Value) -> Value {
     let answer = house
         .as_model("stream_audit", json!({ "after": after }))
         .await;
-    match answer.body {
-        Answered::Done(result) => result,
-        other => panic!("{other:?}"),
-    }
+    let Answered::Done(result) = answer.body else {
+        panic!("{answer:?}")
+    };
+    result
 }
 
 #[tokio::test]
@@ -226,8 +226,13 @@ async fn an_agent_follows_its_own_records_only() {
     house.execute("delete_database", json!({})).await;
     let piece = as_model(&house, &first).await;
     let records = piece["records"].as_array().unwrap();
-    assert_eq!(records.len(), 1, "{records:?}");
-    assert_eq!(records[0]["principal"]["agent_id"], json!("local"));
+    let said = |record: &Value| {
+        let agent = record["principal"]["agent_id"].as_str().unwrap();
+        format!("{agent} {}", record["kind"].as_str().unwrap())
+    };
+    let said: Vec<String> = records.iter().map(said).collect();
+    // Its denial, and that it follows the trail.
+    assert_eq!(said, ["local decision", "local access"]);
     assert_eq!(piece["behind"], json!(0), "others' are passed over");
     assert_eq!(piece["scope"], json!("own"));
 }
@@ -238,5 +243,8 @@ async fn an_agent_without_records_follows_none() {
     let first = house.get("/api/v1/audit?view=records").await.body["entries"][0]["id"].clone();
     house.execute("list_services", json!({})).await;
     let piece = as_model(&house, &first).await;
-    assert_eq!(piece["records"], json!([]));
+    let records = piece["records"].as_array().unwrap();
+    assert_eq!(records.len(), 1, "that it follows the trail: {records:?}");
+    assert_eq!(records[0]["kind"], json!("access"));
+    assert_eq!(records[0]["principal"]["agent_id"], json!("local"));
 }

@@ -109,7 +109,7 @@ async fn windows_end_at_whole_minutes_and_survive_restarts_and_steps() {
         assert_eq!(total(compliance(&house, "").await), 602);
         house = house.restarted().await;
     }
-    house.clock.advance(Duration::from_secs(29 * 60));
+    house.clock.advance(Duration::from_mins(29));
     assert_eq!(total(compliance(&house, "time_range=1h").await), 602);
     house.clock.advance(Duration::from_mins(2));
     assert_eq!(total(compliance(&house, "time_range=1h").await), 600);
@@ -160,6 +160,7 @@ async fn an_agent_that_did_nothing_has_no_numbers_of_others() {
 }
 
 fn incident(number: u64, severity: Severity, status: IncidentStatus) -> Box<Incident> {
+    let now = Timestamp::from_millis(1_795_000_000_000);
     Box::new(Incident {
         revision: 1,
         number,
@@ -179,8 +180,8 @@ fn incident(number: u64, severity: Severity, status: IncidentStatus) -> Box<Inci
         count: 1,
         counted: None,
         suspension: None,
-        created_at: Timestamp::from_millis(0),
-        updated_at: Timestamp::from_millis(0),
+        created_at: now,
+        updated_at: now,
         timeline: Vec::new(),
         resolution: None,
     })
@@ -213,8 +214,14 @@ async fn an_open_critical_incident_is_critical_and_a_resolved_one_is_not() {
     let by_severity = json!({ "low": 1, "medium": 0, "high": 0, "critical": 2 });
     assert_eq!(incidents["by_severity"], by_severity);
     let recent = incidents["recent"].as_array().unwrap();
-    let numbers: Vec<&Value> = recent.iter().map(|incident| &incident["number"]).collect();
-    assert_eq!(numbers, [3, 2, 1]);
+    let ids: Vec<&Value> = recent
+        .iter()
+        .map(|incident| &incident["incident_id"])
+        .collect();
+    assert_eq!(
+        ids,
+        ["inc_000000000003", "inc_000000000002", "inc_000000000001"]
+    );
     let without = compliance(
         &house,
         "include_incidents=false&include_policy_summary=false",

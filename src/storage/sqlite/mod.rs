@@ -5,7 +5,6 @@
 
 mod agents; // the registry
 mod audit; // port `AuditStore`
-mod census; // incidents, counted
 mod incidents; // port `IncidentStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL

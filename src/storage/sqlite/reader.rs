@@ -9,10 +9,10 @@ use super::super::error::StoreError;
 use super::audit::{load_head, parse};
 use super::search::Search;
 use super::verify::{damage, record_of, verify_chunk};
-use super::{census, connect_read_only, tallies};
+use super::{connect_read_only, tallies};
 use crate::audit::{
-    AuditRecord, Census, Counts, Cursors, Filter, Head, Page, QueryError, RecordKind, Report,
-    TrailReader, Verifier, action_code, action_sequence, kind_code, record_id, record_sequence,
+    AuditRecord, Counts, Cursors, Filter, Head, Page, QueryError, RecordKind, Report, TrailReader,
+    Verifier, action_code, action_sequence, kind_code, record_id, record_sequence,
 };
 use crate::domain::{ActionId, AuditId, IdSequence, Secret, Timestamp};
 
@@ -180,10 +180,6 @@ impl TrailReader for Reader {
 
     fn counts(&self, since: Timestamp, agent: Option<&str>) -> Result<Counts, QueryError> {
         self.with(|connection| tallies::counts(connection, since, agent))
-    }
-
-    fn census(&self, agent: Option<&str>) -> Result<Census, QueryError> {
-        self.with(|connection| census::count(connection, agent))
     }
 
     fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError> {
