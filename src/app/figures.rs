@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
 use crate::decision_point::SituationGauges;
+use crate::incidents::{IncidentGauges, IncidentStore};
 use crate::pipeline::Pipeline;
 use crate::registry::AgentGauges;
 use crate::storage::Store;
@@ -16,6 +17,7 @@ pub(super) fn of(
     pipeline: &Arc<Pipeline>,
     recorder: &Recorder,
     trail: &Arc<TrailMetrics>,
+    incidents: Arc<dyn IncidentStore>,
     health: &Arc<Health>,
 ) -> Metrics {
     let mut metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
@@ -38,6 +40,12 @@ pub(super) fn of(
     metrics.add(
         |registry| trail.register(registry),
         move || shown.refresh(&recorder),
+    );
+    let incidents = Arc::new(IncidentGauges::new(incidents));
+    let shown = Arc::clone(&incidents);
+    metrics.add(
+        |registry| incidents.register(registry),
+        move || shown.refresh(),
     );
     metrics.add_health(Arc::clone(health));
     metrics

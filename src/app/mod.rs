@@ -161,7 +161,7 @@ impl App {
         };
         let pipeline = rooms.road(offers, &config.data_dir)?;
         let health = Arc::new(start::checks(&recorder, &facts));
-        let metrics = figures::of(&pipeline, &recorder, &trail, &health);
+        let metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         Ok(Self {
             pipeline,
             gate,

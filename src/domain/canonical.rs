@@ -41,7 +41,13 @@ pub fn write_canonical(value: &Value, out: &mut Vec<u8>) {
 pub fn write_canonical_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     let mut members: Vec<(&String, &Value)> = map.iter().collect();
     // RFC 8785 sorts by UTF-16 code units, which differs from UTF-8 order beyond the basic plane.
-    members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    members.sort_by(|(a, _), (b, _)| {
+        if a.is_ascii() && b.is_ascii() {
+            a.cmp(b)
+        } else {
+            a.encode_utf16().cmp(b.encode_utf16())
+        }
+    });
     out.push(b'{');
     for (index, (key, value)) in members.into_iter().enumerate() {
         if index > 0 {

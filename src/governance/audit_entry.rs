@@ -9,7 +9,7 @@ use crate::domain::{ActionId, AuditId, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::reading::{Scope, apart};
-use super::{Governance, audit_answers, mendable, schemas, text};
+use super::{Governance, mendable, schemas, text};
 
 /// What changes are about that name nothing else.
 const GATEWAY: &str = "gateway";
@@ -19,7 +19,7 @@ pub(super) fn definition() -> ToolDefinition {
         &json!({ "entry_id": { "type": "string", "maxLength": 64, "description": "The entry, aud_ and 12 hex digits" } }),
         &["entry_id"],
     );
-    ToolDefinition::gateway("get_audit_entry", ToolClass::Read, "Reads one entry of the audit trail with the records that it is made of. Agents read their own.", schema).answers(audit_answers::audit_entry()).safe()
+    ToolDefinition::gateway("get_audit_entry", ToolClass::Read, "Reads one entry of the audit trail with the records that it is made of. Agents read their own.", schema).safe()
 }
 
 pub(super) async fn get(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {

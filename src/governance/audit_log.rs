@@ -11,7 +11,7 @@ use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::audit_entry::entries;
 use super::reading::{self, Scope, apart, no_span, span};
-use super::{Governance, audit_answers, count, mendable, schemas, text};
+use super::{Governance, count, mendable, schemas, text};
 
 /// How far back a list reaches that does not say how far.
 const SPAN: &str = "24h";
@@ -40,8 +40,8 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         &[],
     );
     vec![
-        ToolDefinition::gateway("get_audit_log", ToolClass::Read, "Reads the audit trail, newest first: who asked for what, what was decided by which rule, what came of it. Agents see their own lines, auditors all.", schema).answers(audit_answers::audit_log()).safe(),
-        ToolDefinition::gateway("verify_audit", ToolClass::Read, "Verifies the whole audit chain and names the first record that is wrong.", schemas::nothing()).answers(audit_answers::verification()).needs(auditor).safe(),
+        ToolDefinition::gateway("get_audit_log", ToolClass::Read, "Reads the audit trail, newest first: who asked for what, what was decided by which rule, what came of it. Agents see their own lines, auditors all.", schema).safe(),
+        ToolDefinition::gateway("verify_audit", ToolClass::Read, "Verifies the whole audit chain and names the first record that is wrong.", schemas::nothing()).needs(auditor).safe(),
     ]
 }
 

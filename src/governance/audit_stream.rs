@@ -10,7 +10,7 @@ use crate::domain::{AuditId, ToolClass};
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::reading::{Scope, apart};
-use super::{Governance, audit_answers, count, mendable, schemas, text};
+use super::{Governance, count, mendable, schemas, text};
 
 /// The most records of a piece.
 const PIECE: u64 = 500;
@@ -25,7 +25,7 @@ pub(super) fn definition() -> ToolDefinition {
         }),
         &[],
     );
-    ToolDefinition::gateway("stream_audit", ToolClass::Read, "Reads what was recorded behind a record, oldest first; `position` is where to go on. Agents see their own records, auditors all.", schema).answers(audit_answers::audit_stream()).safe()
+    ToolDefinition::gateway("stream_audit", ToolClass::Read, "Reads what was recorded behind a record, oldest first; `position` is where to go on. Agents see their own records, auditors all.", schema).safe()
 }
 
 pub(super) async fn read(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {

@@ -11,10 +11,9 @@ use crate::incidents::Summary;
 use crate::policy::{Enforcement, Policy};
 use crate::tools::{Output, Permit, ToolDefinition, ToolError};
 
-use super::incidents::{failed, view};
 use super::posture::{self, Seen};
 use super::reading::{Scope, apart, no_span, span};
-use super::{Governance, audit_answers, schemas, text};
+use super::{Governance, incidents, schemas, text};
 
 /// The spans that are counted, the first one unless another is asked for.
 const SPANS: [&str; 4] = ["24h", "1h", "7d", "30d"];
@@ -29,7 +28,7 @@ pub(super) fn definition() -> ToolDefinition {
         }),
         &[],
     );
-    ToolDefinition::gateway("get_compliance_status", ToolClass::Read, "Shows how agents comply: score, denial rate, worst offenders, open incidents, the state of the audit chain, and what should be mended. Agents see their own numbers, auditors all.", schema).answers(audit_answers::compliance()).safe()
+    ToolDefinition::gateway("get_compliance_status", ToolClass::Read, "Shows how agents comply: score, denial rate, worst offenders, open incidents, the state of the audit chain, and what should be mended. Agents see their own numbers, auditors all.", schema).safe()
 }
 
 /// What was found out for one answer.
@@ -60,11 +59,11 @@ pub(super) async fn status(governance: &Governance, permit: &Permit) -> Result<O
         .ok_or_else(|| no_span(given, "one of 1h, 24h, 7d, 30d"))?;
     let since = moment.wall.minus(range);
     let inspector = Arc::clone(&governance.inspector);
-    let own = scope.agent().and_then(|own| AgentId::parse(own).ok());
-    let incidents = governance.incidents.summary(own, Some(since)).await;
-    let incidents = incidents.map_err(failed)?;
     let agent = scope.agent().map(str::to_owned);
     let agents = agents(governance, &scope)?;
+    let visible_to = scope.agent().and_then(|own| AgentId::parse(own).ok());
+    let incidents = governance.incidents.summary(visible_to, None).await;
+    let incidents = incidents.map_err(incidents::failed)?;
     let found = apart(move || {
         let reader = inspector.reader();
         Ok(Found {
@@ -84,7 +83,7 @@ pub(super) async fn status(governance: &Governance, permit: &Permit) -> Result<O
     details(&mut answer, &found);
     let wants = |part| permit.arguments().get(part) != Some(&Value::Bool(false));
     if wants("include_incidents") {
-        answer.insert("incidents".to_owned(), incident_numbers(&found.incidents));
+        answer.insert("incidents".to_owned(), incidents::summary(&found.incidents));
     }
     if wants("include_policy_summary") {
         let shown = scope == Scope::All;
@@ -205,21 +204,6 @@ fn metrics(counts: &Counts) -> Value {
         "top_offenders": offenders,
         "action_breakdown": counts.by_type().iter().map(of_type).collect::<Map<_, _>>(),
         "unique_agents": counts.unique_agents(),
-    })
-}
-
-fn incident_numbers(summary: &Summary) -> Value {
-    let by_severity: Map<String, Value> = summary
-        .by_severity
-        .iter()
-        .map(|(severity, count)| (severity.as_str().to_owned(), json!(count)))
-        .collect();
-    json!({
-        "total": summary.total,
-        "open": summary.open,
-        "open_critical": summary.open_critical,
-        "by_severity": by_severity,
-        "recent": summary.recent.iter().map(view).collect::<Vec<_>>(),
     })
 }
 

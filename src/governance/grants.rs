@@ -10,7 +10,7 @@ use crate::modes::{self, SwitchOrder};
 use crate::tools::{Output, Permit, ToolDefinition, ToolError};
 
 use super::set_mode::{edit, range, terms};
-use super::{Governance, actor, answers, changed, count, known_mode, refused, schemas, text};
+use super::{Governance, actor, changed, count, known_mode, refused, schemas, text};
 
 /// Seconds of a grant for which none are asked.
 const GRANT: u64 = 10;
@@ -35,7 +35,6 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "Grants EMERGENCY for 1 to 300 seconds; the mode returns by itself.",
             grant,
         )
-        .answers(answers::grant())
         .needs(operator),
         ToolDefinition::gateway(
             "extend_temporary",
@@ -43,7 +42,6 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "Lengthens a running grant by 1 to 60 seconds.",
             extend,
         )
-        .answers(answers::grant())
         .needs(operator),
         ToolDefinition::gateway(
             "revoke_temporary",
@@ -51,7 +49,6 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "Ends a running grant at once.",
             schemas::nothing(),
         )
-        .answers(answers::grant())
         .needs(operator),
     ]
 }

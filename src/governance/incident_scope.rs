@@ -8,7 +8,7 @@ use crate::modes;
 use crate::tools::{Output, Permit, ToolDefinition, ToolError};
 
 use super::set_mode::edit;
-use super::{Governance, answers, changed, refused, schemas, text};
+use super::{Governance, changed, refused, schemas, text};
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let operator = Roles::any_of(&[Role::Operator]);
@@ -22,8 +22,8 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         &["affected_services"],
     );
     vec![
-        ToolDefinition::gateway("set_incident_scope", ToolClass::Modify, "Confines repairs to the services that an incident touches, in modes that restrict services.", schema).answers(answers::incident_scope()).needs(operator),
-        ToolDefinition::gateway("clear_incident_scope", ToolClass::Modify, "Takes the confinement away.", schemas::nothing()).answers(answers::incident_scope()).needs(operator),
+        ToolDefinition::gateway("set_incident_scope", ToolClass::Modify, "Confines repairs to the services that an incident touches, in modes that restrict services.", schema).needs(operator),
+        ToolDefinition::gateway("clear_incident_scope", ToolClass::Modify, "Takes the confinement away.", schemas::nothing()).needs(operator),
     ]
 }
 

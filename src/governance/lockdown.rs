@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::policy::Code;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
-use super::{Governance, actor, answers, changed, mendable, note, refused, schemas, text};
+use super::{Governance, actor, changed, mendable, note, refused, schemas, text};
 
 /// The file in the data directory whose presence locks down (`spec/identity.md`, "Lockdown").
 pub const LOCKDOWN_FILE: &str = "LOCKDOWN";
@@ -27,11 +27,9 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
     );
     vec![
         ToolDefinition::gateway("set_lockdown", ToolClass::Modify, "Denies every call but the gateway's own reads and the way back; survives a restart until an operator lifts it.", schema)
-            .answers(answers::lockdown())
             .needs(operator)
             .safe(),
         ToolDefinition::gateway("drill_lockdown", ToolClass::Modify, "Proves that a lockdown would stop calls now, without stopping any, and reports how long it took.", schemas::nothing())
-            .answers(answers::drill())
             .needs(operator),
     ]
 }

@@ -1,13 +1,12 @@
 //! Backend: the gateway's own tools, through the same door as everyone's.
 
 mod agents; // tools: who is registered
-mod answers; // output schemas, said once
-mod audit_answers; // output schemas of those that read the trail
+mod answers; // what the tools answer, as schemas
 mod audit_entry; // tool: one attempt, and the shape of entries
 mod audit_log; // tools: the trail, read and verified
 mod audit_stream; // tool: what was recorded behind a record
-mod call_roles; // which roles a call needs for its arguments
 mod compliance; // tool: how agents do, and what to mend
+mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod incidents; // tools: what somebody should look at
@@ -126,6 +125,9 @@ pub fn definitions() -> Vec<ToolDefinition> {
         incidents::definitions(),
     ]
     .concat()
+    .into_iter()
+    .map(answers::promised)
+    .collect()
 }
 
 impl ToolBackend for Governance {

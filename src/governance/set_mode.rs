@@ -13,7 +13,7 @@ use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::status::tools_where;
 use super::{
-    Governance, actor, answers, changed, count, known_mode, mendable, note, refused, schemas, text,
+    Governance, actor, changed, count, known_mode, mendable, note, refused, schemas, text,
 };
 
 /// The fewest characters of a reason.
@@ -35,7 +35,6 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "Switches the mode of operation. Every mode but the default one ends by itself. Needs an operator and a reason.",
             schema,
         )
-        .answers(answers::set_mode())
         .needs(Roles::any_of(&[Role::Operator]))
         .safe(),
     ]

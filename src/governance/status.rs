@@ -11,7 +11,7 @@ use crate::modes::HealthBook;
 use crate::policy::{DefaultDecision, Effect, Engine, Standing};
 use crate::tools::{Output, Permit, ToolDefinition};
 
-use super::{Governance, answers, schemas};
+use super::{Governance, schemas};
 
 /// What the composition root knows and status shows.
 #[derive(Clone, Default)]
@@ -50,8 +50,8 @@ impl Facts {
 
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     vec![
-        ToolDefinition::gateway("get_policy_status", ToolClass::Read, "Shows the mode that holds and until when, what it allows and blocks, the policy's version, and whether lockdown is on.", schemas::nothing()).answers(answers::policy_status()).safe(),
-        ToolDefinition::gateway("list_tools", ToolClass::Read, "Lists every tool with its schema and whether you may call it now.", schemas::nothing()).answers(answers::list_tools()).safe(),
+        ToolDefinition::gateway("get_policy_status", ToolClass::Read, "Shows the mode that holds and until when, what it allows and blocks, the policy's version, and whether lockdown is on.", schemas::nothing()).safe(),
+        ToolDefinition::gateway("list_tools", ToolClass::Read, "Lists every tool with its schema and whether you may call it now.", schemas::nothing()).safe(),
     ]
 }
 

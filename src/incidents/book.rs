@@ -43,7 +43,7 @@ pub(super) struct Tracked {
     /// When it was last written, on the clock that never goes back.
     pub(super) written: Duration,
     /// Whether, if it is critical, its next denial suspends: it does once, and once more when the agent was
-    /// registered or reinstated since.
+    /// reinstated since.
     pub(super) armed: bool,
 }
 
@@ -274,14 +274,6 @@ impl Book {
         }
         for (key, tracked) in &mut self.tracked {
             tracked.armed |= *key.agent == *agent_id.as_str();
-        }
-    }
-
-    /// Forgets who is suspended: to suspend twice does no harm, to take somebody for suspended who is not does.
-    pub(super) fn forget_halted(&mut self) {
-        self.halted.clear();
-        for tracked in self.tracked.values_mut() {
-            tracked.armed = true;
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::book::{Key, Tracked};
+use super::desk::{Desk, Inner, fold};
 use super::draft::{CRITICAL, Draft, GATEWAY, trigger};
-use super::keeper::{Desk, Inner, fold};
 use super::orders::Todo;
 use super::signal::{Denial, Signal};
 use super::{Failure, IncidentStore, StoreFailure};
@@ -72,12 +72,9 @@ impl Inner {
         let Some((from, to)) = desk.missed else {
             return Ok(false);
         };
-        let read = move |store: &dyn IncidentStore| store.denials(from, to, CHUNK);
+        let read = move |store: &dyn IncidentStore| store.telling(from, to, CHUNK);
         let records = self.read(read).await?;
-        // Whether agents were suspended or reinstated meanwhile is not in these records.
-        desk.book.forget_halted();
-        let denials = records.iter().filter_map(Denial::of).map(Signal::Denied);
-        desk.backlog.extend(denials);
+        desk.backlog.extend(records.iter().filter_map(Signal::of));
         let last = records.last().filter(|_| records.len() == CHUNK);
         desk.missed = last.map(|last| (last.seq + 1, to));
         Ok(true)

@@ -15,10 +15,9 @@ const WAITING: usize = 4096;
 pub struct Watch(pub(super) Arc<Inbox>);
 
 impl Listener for Watch {
-    fn recorded(&self, record: &AuditRecord, changes: &[StateChange]) {
-        let signals = Signal::of(record, changes);
-        if !signals.is_empty() {
-            self.0.put(record.seq, signals);
+    fn recorded(&self, record: &AuditRecord, _changes: &[StateChange]) {
+        if let Some(signal) = Signal::of(record) {
+            self.0.put(record.seq, signal);
         }
     }
 }
@@ -41,14 +40,14 @@ pub(super) struct Heard {
 }
 
 impl Inbox {
-    fn put(&self, seq: u64, signals: Vec<Signal>) {
+    fn put(&self, seq: u64, signal: Signal) {
         let mut heard = self.lock();
         if let Some((_, last)) = &mut heard.missed {
             *last = seq;
-        } else if heard.signals.len() + signals.len() > WAITING {
+        } else if heard.signals.len() >= WAITING {
             heard.missed = Some((seq, seq));
         } else {
-            heard.signals.extend(signals);
+            heard.signals.push(signal);
         }
         drop(heard);
         self.bell.notify_one();
@@ -74,12 +73,12 @@ mod tests {
     use super::*;
     use crate::domain::AgentId;
 
-    fn signal() -> Vec<Signal> {
+    fn signal() -> Signal {
         let agent_id = AgentId::parse("bot").expect("an id");
-        vec![Signal::Agent {
+        Signal::Agent {
             agent_id,
             suspended: false,
-        }]
+        }
     }
 
     #[test]

@@ -11,10 +11,12 @@ mod book; // which incidents count, and how often each agent was denied
 mod draft; // how an incident begins
 mod triage; // how it goes on and ends
 mod error; // what can go wrong
-mod keeper; // the one who writes them
+mod desk; // where they are written, one at a time
+mod keeper; // what can be done with them
 mod counting; // from what was heard to what is written
 mod orders; // from what was counted to who is suspended
 mod rebuild; // what an earlier run left uncounted
+mod metrics; // figures of incidents
 
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ pub use draft::{Consequence, Report, Reported};
 pub use error::{Failure, StoreFailure};
 pub use inbox::Watch;
 pub use keeper::{Incidents, Parts};
-pub use signal::{OPENING, UNCOUNTED};
+pub use metrics::IncidentGauges;
+pub use signal::{AGENT_REINSTATEMENT, AGENT_SUSPENSION, OPENING, UNCOUNTED};
 pub use store::{Filter, IncidentStore, Page, Summary};
 pub use suspend::{Suspend, Suspending, SuspensionOrder};
 pub use triage::{Refusal, Update};

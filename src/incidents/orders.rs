@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::book::Crossing;
+use super::desk::{Desk, Inner};
 use super::draft::Draft;
-use super::keeper::{Desk, Inner};
 use super::{Failure, SuspensionOrder};
 use crate::domain::{AgentId, Incident, IncidentSuspension, SuspensionState};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::book::{Book, Key, Tracked};
 use super::counting::{CHUNK, Uncounted};
+use super::desk::{Desk, Inner};
 use super::draft::GATEWAY;
-use super::keeper::{Desk, Inner};
 use super::orders::{Todo, ordered};
-use super::signal::Denial;
+use super::signal::{Denial, Signal};
 use super::{COUNTING, Failure, IncidentStore, Incidents};
 use crate::domain::{Incident, IncidentStatus, SuspensionState, Timestamp};
 
@@ -93,10 +93,18 @@ impl Inner {
         let mut from = self.read(first).await?;
         loop {
             let records = self
-                .read(move |store| store.denials(from, u64::MAX >> 1, CHUNK))
+                .read(move |store| store.telling(from, u64::MAX >> 1, CHUNK))
                 .await?;
-            for denial in records.iter().filter_map(Denial::of) {
-                self.count(desk, &denial, counted.leaves(&denial)).await?;
+            for signal in records.iter().filter_map(Signal::of) {
+                match signal {
+                    Signal::Denied(denial) => {
+                        self.count(desk, &denial, counted.leaves(&denial)).await?;
+                    }
+                    Signal::Agent {
+                        agent_id,
+                        suspended,
+                    } => desk.book.note(&agent_id, suspended),
+                }
             }
             match records.last() {
                 Some(last) if records.len() == CHUNK => from = last.seq + 1,

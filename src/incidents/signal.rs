@@ -3,8 +3,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use crate::audit::{AuditRecord, Door, Ruling, StateChange, Status};
-use crate::domain::{ActionId, AgentId, IncidentType, PrincipalStatus, Severity, Timestamp};
+use crate::audit::{AuditRecord, Door, RecordKind, Ruling, Status};
+use crate::domain::{ActionId, AgentId, IncidentType, Severity, Timestamp};
 
 /// The codes whose denials open an incident, with its type and how bad it is where no rule says so.
 ///
@@ -93,6 +93,11 @@ pub const UNCOUNTED: &[&str] = &[
     "approval_denied",
 ];
 
+/// What the record of an agent's suspension calls the change.
+pub const AGENT_SUSPENSION: &str = "agent_suspension";
+/// What the record of an agent's reinstatement calls the change.
+pub const AGENT_REINSTATEMENT: &str = "agent_reinstatement";
+
 const ROLE_REQUIRED: &str = "role_required";
 
 /// What was heard of one record.
@@ -100,7 +105,7 @@ const ROLE_REQUIRED: &str = "role_required";
 pub(super) enum Signal {
     /// Something was denied.
     Denied(Denial),
-    /// An agent was put into the registry so.
+    /// An agent was suspended, or reinstated.
     Agent { agent_id: AgentId, suspended: bool },
 }
 
@@ -122,34 +127,33 @@ pub(super) struct Denial {
 }
 
 impl Signal {
-    /// What the record and its changes mean; most mean nothing.
-    pub(super) fn of(record: &AuditRecord, changes: &[StateChange]) -> Vec<Self> {
-        let mut signals: Vec<Self> = changes.iter().filter_map(Self::of_change).collect();
-        signals.extend(Denial::of(record).map(Self::Denied));
-        signals
+    /// What the record means; most mean nothing.
+    pub(super) fn of(record: &AuditRecord) -> Option<Self> {
+        match record.kind {
+            RecordKind::Decision => Denial::of(record).map(Self::Denied),
+            RecordKind::Change => Self::of_change(record),
+            RecordKind::Outcome | RecordKind::Access | RecordKind::Refused => None,
+        }
     }
 
-    fn of_change(change: &StateChange) -> Option<Self> {
-        match change {
-            StateChange::PutAgent(agent) => Some(Self::Agent {
-                agent_id: agent.agent_id.clone(),
-                suspended: agent.status == PrincipalStatus::Suspended,
-            }),
-            StateChange::SetMode(_)
-            | StateChange::SetLockdown(_)
-            | StateChange::PutCloud { .. }
-            | StateChange::ObserveHealth { .. }
-            | StateChange::ActivateRelease(_)
-            | StateChange::PutPolicy(_)
-            | StateChange::RemoveAgent { .. }
-            | StateChange::PutIncident(_) => None,
-        }
+    fn of_change(record: &AuditRecord) -> Option<Self> {
+        let suspended = match record.action.as_deref()? {
+            AGENT_SUSPENSION => true,
+            AGENT_REINSTATEMENT => false,
+            _ => return None,
+        };
+        let agent_id = record.arguments.as_ref()?.get("agent_id")?.as_str()?;
+        let agent_id = AgentId::parse(agent_id).ok()?;
+        Some(Self::Agent {
+            agent_id,
+            suspended,
+        })
     }
 }
 
 impl Denial {
     /// The denial in the record, if there is one that concerns incidents.
-    pub(super) fn of(record: &AuditRecord) -> Option<Self> {
+    fn of(record: &AuditRecord) -> Option<Self> {
         if record.status() != Some(Status::Denied) || record.door == Door::Authzen {
             return None;
         }

@@ -82,6 +82,12 @@ pub trait IncidentStore: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<Summary, StoreFailure>;
 
+    /// How many incidents are not resolved, by severity in the order of [`Severity::ALL`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn open(&self) -> Result<[u64; 4], StoreFailure>;
+
     /// The incidents that changed since then, oldest first.
     ///
     /// # Errors
@@ -95,9 +101,9 @@ pub trait IncidentStore: Send + Sync {
     /// When the store cannot be read.
     fn first_record_since(&self, since: Timestamp) -> Result<u64, StoreFailure>;
 
-    /// The denials among these records, oldest first; at most `limit` of them.
+    /// Of these records the denials, and the suspensions and reinstatements of agents, oldest first; at most `limit` of them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn denials(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure>;
+    fn telling(&self, from: u64, to: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreFailure>;
 }

@@ -100,6 +100,26 @@ impl Engine {
         self.effect(request, Regard::AtWorst)
     }
 
+    /// Shows the heads of every rule that may touch this name.
+    pub(super) fn heads_of(&self, name: &str, mut see: impl FnMut(&Head)) {
+        let mut each = |heads: &[Head]| heads.iter().for_each(&mut see);
+        if let Some(heads) = self.plan(name).and_then(|plan| plan.heads.as_ref()) {
+            each(heads);
+        } else {
+            let lower = name.to_ascii_lowercase();
+            self.index.visit(lower.as_bytes(), &mut each);
+        }
+        each(&self.any);
+    }
+
+    /// Whether something beside the rules looks at what a call does, or when.
+    pub(super) fn looks_beside_rules(&self) -> bool {
+        let mut modes = self.bundle.modes.values();
+        !self.hours.is_empty()
+            || !self.resources.is_empty()
+            || modes.any(|mode| mode.service_restrictions)
+    }
+
     /// What a call of this name gets without regard to its arguments.
     pub(super) fn effect(&self, request: &ActionRequest, regard: Regard) -> Effect {
         let mut evaluation = Evaluation::new(self, request, Silent);

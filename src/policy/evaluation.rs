@@ -194,8 +194,11 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     ) -> Passed {
         if self.lift(code, rule) {
             Ok(())
-        } else {
+        } else if self.regard == Regard::Arguments {
             Err(denial(self))
+        } else {
+            // Nobody reads the words of an answer that is asked for its effect alone.
+            Err(ruling::unsaid(code))
         }
     }
 

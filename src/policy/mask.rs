@@ -43,6 +43,11 @@ impl Mask {
         Self(trust | action | mode_bit(mode))
     }
 
+    /// The trust levels that it admits, one bit each, low first.
+    pub(super) const fn trust(self) -> u8 {
+        (self.0 & 0b1111) as u8
+    }
+
     /// Whether a rule with this mask may fire for a request with that one.
     #[inline]
     pub(super) const fn admits(self, request: Self) -> bool {

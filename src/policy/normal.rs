@@ -83,7 +83,8 @@ pub(super) fn sections(bundle: &Bundle) -> Value {
     })
 }
 
-/// The policy without its place; the order of rules is kept, as records name them by it.
+/// The policy without its place; the order of rules is kept, as records name them by it. Each rule stands by the
+/// digest of its own normalized form, so that a further policy does not make all the others be written out again.
 fn policy(policy: &Policy) -> Value {
     json!({
         "id": policy.id,
@@ -97,7 +98,7 @@ fn policy(policy: &Policy) -> Value {
         },
         "effective_from": policy.effective_from,
         "expires_at": policy.expires_at,
-        "rules": policy.rules.iter().map(rule).collect::<Vec<_>>(),
+        "rules": policy.rules.iter().map(|rule| rule.digest).collect::<Vec<_>>(),
     })
 }
 
@@ -262,6 +263,8 @@ const fn format_name(format: Format) -> &'static str {
 /// The values in the order of their canonical form.
 fn sorted(values: impl Iterator<Item = Value>) -> Value {
     let mut values: Vec<Value> = values.collect();
-    values.sort_by_cached_key(canonical_json);
+    if values.len() > 1 {
+        values.sort_by_cached_key(canonical_json);
+    }
     Value::Array(values)
 }

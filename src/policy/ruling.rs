@@ -21,6 +21,11 @@ use super::verdict::{by_mode, by_override, denial};
 /// So many problems of the arguments are told one by one.
 pub(super) const MAX_PROBLEMS: usize = 100;
 
+/// A denial without words, where only the effect is asked for.
+pub(super) fn unsaid(code: Code) -> Box<Denial> {
+    denial(code, "", RemedyKind::None, "")
+}
+
 pub(super) fn rule_deny<T: Trace>(
     evaluation: &Evaluation<'_, T>,
     rule: &CompiledRule,

@@ -148,6 +148,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         if may_be_lifted && self.lift(code, Some(&rule.determinant.digest)) {
             return Ok(());
         }
+        if self.regard != Regard::Arguments {
+            return Err(ruling::unsaid(code));
+        }
         Err(match firing.kind {
             EntryKind::Require => ruling::require_violated(self, rule, may_be_lifted),
             EntryKind::Deny | EntryKind::Approval | EntryKind::Allow => {

@@ -71,13 +71,7 @@ impl Fields {
         }
         match self.text(name) {
             Some(text) => text,
-            None if self
-                .problems
-                .iter()
-                .any(|problem| problem.loc.last().is_some_and(|last| last == name)) =>
-            {
-                String::new()
-            }
+            None if self.has_problem(name) => String::new(),
             None => {
                 self.problem("type", name, "must be a text, not null");
                 String::new()
@@ -122,6 +116,13 @@ impl Fields {
         value
             .as_u64()
             .or_else(|| self.wrong_type(name, "a whole number of 0 or more", &value))
+    }
+
+    /// Whether a problem of the member is noted.
+    #[must_use]
+    pub fn has_problem(&self, name: &str) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|problem| problem.loc.last().is_some_and(|last| last == name))
     }
 
     /// Notes a problem of a member.

@@ -168,6 +168,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "audit/metrics",
             "pipeline/metrics",
             "registry/metrics",
+            "incidents/metrics",
         ],
     ),
     ("regex", &["policy", "guardrails"]),

@@ -17,7 +17,9 @@ mod audit_crash; // the trail after kill -9
 mod audit_query; // the trail as it is read
 mod audit_stream; // the trail as it is followed
 mod audit_tamper; // the trail as it is forged
+mod authzen; // questions of other gateways
 mod audit_views; // the trail as people read it
+mod callers; // who may do what
 mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows

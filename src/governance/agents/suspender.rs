@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::audit::ChangeNote;
 use crate::decision_point::{AgentEdit, ChangeError, Gate};
 use crate::domain::{Agent, PrincipalStatus};
-use crate::incidents::{Suspend, Suspending, SuspensionOrder};
+use crate::incidents::{AGENT_SUSPENSION, Suspend, Suspending, SuspensionOrder};
 
 /// Suspends through the gate, so that it reaches calls that are decided and have not started.
 pub struct Suspender(Arc<Gate>);
@@ -37,7 +37,7 @@ impl Suspend for Suspender {
                 if before.status == PrincipalStatus::Suspended {
                     return Err(Nothing::Done);
                 }
-                let mut note = ChangeNote::new("agent_suspension", &order.by)
+                let mut note = ChangeNote::new(AGENT_SUSPENSION, &order.by)
                     .with("agent_id", json!(before.agent_id))
                     .with("status", json!(PrincipalStatus::Suspended))
                     .with("reason", json!(order.reason))

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::decision_point::AgentEdit;
 use crate::domain::{Agent, PrincipalStatus};
+use crate::incidents::{AGENT_REINSTATEMENT, AGENT_SUSPENSION};
 use crate::tools::{Fault, Output, Permit, ToolError};
 
 use super::super::{Governance, changed, mendable, note, refused, text};
@@ -24,7 +25,7 @@ pub(in crate::governance) async fn suspend(
             updated_at: moment.wall,
             ..before
         };
-        Ok(edit(permit, "agent_suspension", next, reason))
+        Ok(edit(permit, AGENT_SUSPENSION, next, reason))
     });
     edit.await.map_err(refused)?;
     Ok(changed(json!({
@@ -59,7 +60,7 @@ pub(in crate::governance) async fn reinstate(
             updated_at: moment.wall,
             ..before
         };
-        Ok(edit(permit, "agent_reinstatement", next, reason))
+        Ok(edit(permit, AGENT_REINSTATEMENT, next, reason))
     });
     edit.await.map_err(refused)?;
     Ok(changed(json!({

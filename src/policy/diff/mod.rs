@@ -136,10 +136,15 @@ pub fn diff(before: &Engine, after: &Engine, now: Timestamp) -> Diff {
     let Some(probes) = Probes::new(before, after, &change, now) else {
         return found.into_diff();
     };
-    if probes.more_agents && !change.only_denies_more() {
-        found.access.push(sections::unasked());
+    let left_out = probes.each(|cell| found.note(cell));
+    if !change.only_denies_more() {
+        let agents = probes.more_agents.then_some("further agents".to_owned());
+        let names = (left_out > 0).then(|| format!("{left_out} further names"));
+        let unasked = agents.into_iter().chain(names);
+        found
+            .access
+            .extend(unasked.map(|what| sections::unasked(&what)));
     }
-    probes.each(|cell| found.note(cell));
     found.into_diff()
 }
 

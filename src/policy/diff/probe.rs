@@ -18,11 +18,13 @@ use crate::policy::rule::Rule;
 
 use super::Key;
 use super::change::Change;
-use super::space::{actions, agent_patterns, instants, names, trust_classes};
+use super::space::{Classes, actions, agent_patterns, instants, names};
 use super::touch::{Push, Touching};
 
 /// The most agents' patterns of which an example is asked.
 const MOST_AGENTS: usize = 32;
+/// The most names outside the catalogue that are asked: nothing of that name runs here.
+const MOST_NAMES: usize = 2_000;
 /// The agent that no policy speaks of.
 const NOBODY: &str = "nobody.in.particular";
 
@@ -45,8 +47,8 @@ pub(super) struct Probes<'b> {
     /// Whether there are more agents' patterns than are asked.
     pub(super) more_agents: bool,
     modes: BTreeSet<ModeName>,
-    /// Trust levels that no rule tells apart, as one that stands for all of them and their bits.
-    trust: Vec<(TrustLevel, u8)>,
+    /// Whether something beside the rules reads arguments or the hour.
+    reads_beside: bool,
     instants: Vec<Timestamp>,
     /// Whether names that no changed rule touches are asked too.
     everything: bool,
@@ -58,6 +60,16 @@ struct Guise {
     agents: Option<String>,
     agent: AgentId,
     action: ActionType,
+}
+
+/// A name that is asked about.
+struct Point<'p> {
+    /// What people are told of it.
+    shown: &'p str,
+    /// The rules that differ and touch it.
+    rules: &'p [(&'p Rule, Push)],
+    /// What rules tell apart about it.
+    classes: Classes,
 }
 
 /// What both engines say at the worst and at the best.
@@ -107,59 +119,62 @@ impl<'b> Probes<'b> {
             guises: actions(bundles).into_iter().flat_map(guise).collect(),
             more_agents,
             modes: modes.collect(),
-            trust: trust_classes(bundles),
+            reads_beside: before.looks_beside_rules() || after.looks_beside_rules(),
             instants: instants(change, now),
             everything: change.sections,
         })
     }
 
-    /// Asks everything and hands over each difference.
-    pub(super) fn each(&self, mut see: impl FnMut(Cell)) {
+    /// Asks everything and hands over each difference; says how many names were left out.
+    pub(super) fn each(&self, mut see: impl FnMut(Cell)) -> usize {
         let (Some(plain), Some(&now)) = (self.guises.first(), self.instants.first()) else {
-            return;
+            return self.names.len();
         };
         let mut request = request(&plain.agent, now);
+        let (mut elsewhere, mut left_out) = (0, 0);
         for (name, shown) in &self.names {
             let rules = self.touching.rules_for(name);
             if rules.is_empty() && !self.everything {
                 continue;
             }
+            elsewhere += usize::from(self.after.tool(name).is_none());
+            if elsewhere > MOST_NAMES && self.after.tool(name).is_none() {
+                left_out += 1;
+                continue;
+            }
+            let point = Point {
+                shown,
+                rules: &rules,
+                classes: Classes::of([self.before, self.after], name, self.reads_beside),
+            };
             request.resource.name = Arc::clone(name);
             for &instant in &self.instants {
                 request.context.now = instant;
-                self.points(&mut request, |request| {
-                    self.at_point(request, shown, &rules, &mut see);
-                });
+                for mode in &self.modes {
+                    request.context.mode = mode.clone();
+                    for (level, bits) in point.classes.trust() {
+                        request.principal.trust = level;
+                        self.at_point(&mut request, &point, bits, &mut see);
+                    }
+                }
             }
         }
-    }
-
-    /// Puts the request into every mode and at every trust level.
-    fn points(&self, request: &mut ActionRequest, mut ask: impl FnMut(&mut ActionRequest)) {
-        for mode in &self.modes {
-            request.context.mode = mode.clone();
-            for &(level, _) in &self.trust {
-                request.principal.trust = level;
-                ask(request);
-            }
-        }
+        left_out
     }
 
     /// Asks in every guise; one that is answered like the plain one is not told.
     fn at_point(
         &self,
         request: &mut ActionRequest,
-        shown: &str,
-        rules: &[(&Rule, Push)],
+        point: &Point<'_>,
+        trust: u8,
         see: &mut impl FnMut(Cell),
     ) {
-        let level = request.principal.trust;
-        let class = self.trust.iter().find(|(of, _)| *of == level);
         let mut plain = None;
         for guise in &self.guises {
             request.principal.agent_id = guise.agent.clone();
             request.action = guise.action.clone();
-            let said = self.said(request, rules);
+            let said = self.said(request, point);
             let is_plain = plain.is_none();
             if *plain.get_or_insert(said) == said && !is_plain {
                 continue;
@@ -168,7 +183,7 @@ impl<'b> Probes<'b> {
             for (from, to, some_arguments) in said.differences() {
                 see(Cell {
                     key: Key {
-                        what: shown.to_owned(),
+                        what: point.shown.to_owned(),
                         from,
                         to,
                         some_arguments,
@@ -177,24 +192,37 @@ impl<'b> Probes<'b> {
                             .then(|| action.as_str().to_owned()),
                     },
                     mode: request.context.mode.clone(),
-                    trust: class.map_or(0, |(_, bits)| *bits),
+                    trust,
                 });
             }
         }
     }
 
-    fn said(&self, request: &ActionRequest, rules: &[(&Rule, Push)]) -> Said {
+    fn said(&self, request: &ActionRequest, point: &Point<'_>) -> Said {
         let both = |regard| {
             (
                 self.before.effect(request, regard),
                 self.after.effect(request, regard),
             )
         };
-        let (worst, best) = (both(Regard::AtWorst), both(Regard::AtBest));
-        let pushes = || rules.iter().filter(|(rule, _)| concerns(rule, request));
+        let worst = both(Regard::AtWorst);
+        if !point.classes.reads {
+            return Said {
+                worst,
+                best: worst,
+                opens: false,
+                closes: false,
+            };
+        }
+        let pushes = || {
+            point
+                .rules
+                .iter()
+                .filter(|(rule, _)| concerns(rule, request))
+        };
         Said {
             worst,
-            best,
+            best: both(Regard::AtBest),
             opens: pushes().any(|(_, push)| push.opens()),
             closes: pushes().any(|(_, push)| push.closes()),
         }

@@ -59,9 +59,9 @@ pub(super) fn compare(before: &Bundle, after: &Bundle) -> Vec<Access> {
     lines
 }
 
-/// The line that stands for what was not asked: there are more patterns of agents' ids than examples.
-pub(super) fn unasked() -> Access {
-    perhaps("what rules about further agents held back".to_owned())
+/// The line that stands for what was not asked, since there was too much of it.
+pub(super) fn unasked(what: &str) -> Access {
+    perhaps(format!("what rules about {what} held back"))
 }
 
 fn perhaps(what: String) -> Access {

@@ -19,6 +19,47 @@ pub(super) const fn bit(level: TrustLevel) -> u8 {
     1 << (level as u8 - 1)
 }
 
+/// What the rules about a name tell apart.
+pub(super) struct Classes {
+    /// Bit n: some rule admits exactly the trust levels whose bits make n.
+    sets: u16,
+    /// Whether arguments, agents, dates or the hour may matter.
+    pub(super) reads: bool,
+}
+
+impl Classes {
+    /// Of the rules of both engines that may touch the name.
+    pub(super) fn of(engines: [&Engine; 2], name: &str, reads_beside: bool) -> Self {
+        let mut classes = Self {
+            sets: 0,
+            reads: reads_beside,
+        };
+        for engine in engines {
+            engine.heads_of(name, |head| {
+                classes.sets |= 1 << head.mask.trust();
+                classes.reads |= !head.plain;
+            });
+        }
+        classes
+    }
+
+    /// Trust levels, each with the bits of those that no rule tells from it.
+    pub(super) fn trust(&self) -> impl Iterator<Item = (TrustLevel, u8)> {
+        TrustLevel::ALL.into_iter().filter_map(|level| {
+            let alike = |other: &TrustLevel| self.signature(*other) == self.signature(level);
+            let first = TrustLevel::ALL.into_iter().find(alike);
+            let bits = TrustLevel::ALL.into_iter().filter(alike).map(bit).sum();
+            (first == Some(level)).then_some((level, bits))
+        })
+    }
+
+    /// Which of the sets of trust levels that rules admit hold the level.
+    fn signature(&self, level: TrustLevel) -> u16 {
+        let has = |set: &u8| self.sets >> set & 1 == 1 && set & bit(level) != 0;
+        (0..16).filter(has).fold(0, |all, set| all | 1 << set)
+    }
+}
+
 /// The names to ask about: tools, names that patterns spell out, and an example of each wildcard that differs.
 pub(super) fn names(
     before: &Engine,
@@ -113,21 +154,6 @@ pub(super) fn agent_patterns(bundles: [&Arc<Bundle>; 2]) -> Vec<&Pattern> {
         .map(|pattern| (pattern.as_str(), pattern))
         .collect();
     by_text.into_values().collect()
-}
-
-/// The trust levels, those together that no rule tells apart.
-pub(super) fn trust_classes(bundles: [&Arc<Bundle>; 2]) -> Vec<(TrustLevel, u8)> {
-    let sets: BTreeSet<u8> = bundles
-        .into_iter()
-        .flat_map(|bundle| deciding(bundle))
-        .map(|rule| rule.condition.trust.bits())
-        .collect();
-    let mut classes: BTreeMap<Vec<bool>, (TrustLevel, u8)> = BTreeMap::new();
-    for level in TrustLevel::ALL {
-        let signature = sets.iter().map(|set| set & bit(level) != 0).collect();
-        classes.entry(signature).or_insert((level, 0)).1 |= bit(level);
-    }
-    classes.into_values().collect()
 }
 
 /// Now, and the instants at which policies that differ begin or end.

@@ -1,5 +1,7 @@
 //! The front page and the probes.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -88,7 +90,15 @@ pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
 
 /// `GET /metrics`: the figures for Prometheus.
 pub(super) async fn metrics(State(rest): State<Rest>) -> Response {
-    ([(header::CONTENT_TYPE, METRICS_MEDIA)], rest.metrics.text()).into_response()
+    // Some figures are read from disk, which must not hold up calls.
+    let figures = Arc::clone(&rest.metrics);
+    match tokio::task::spawn_blocking(move || figures.text()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_MEDIA)], text).into_response(),
+        Err(broken) => {
+            tracing::error!(%broken, "the figures could not be read");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 /// `GET /healthz`: one word.

@@ -1,6 +1,8 @@
 //! REST: one router over the road, for the address and for the socket alike.
 
 mod answer; // the one place where statuses are chosen
+mod authzen; // decisions for other gateways
+mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
@@ -82,7 +84,15 @@ pub fn service(rest: Rest) -> Service {
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
+        .route("/access/v1/evaluation", post(authzen::evaluation))
+        .route("/access/v1/evaluations", post(authzen::evaluations))
+        .route(
+            "/.well-known/authzen-configuration",
+            get(authzen::configuration),
+        )
         .route("/openapi.json", get(describe))
+        .route("/docs", get(docs::page))
+        .route("/docs/{file}", get(docs::file))
         .route("/tools/execute", post(execute::execute))
         .route("/tools/execute/batch", post(execute::batch));
     for route in ROUTES {

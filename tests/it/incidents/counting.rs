@@ -264,12 +264,14 @@ async fn an_agent_that_invents_names_gets_fifty_incidents_and_one_for_the_rest()
             room.clock_now(),
         );
         // Asked, not run: so many runs would suspend it.
-        room.tell(asked(record), &[]);
+        room.tell(asked(record));
     }
-    room.tell(
-        asked(denial("cat", "tool_1", "mode_not_listed", room.clock_now())),
-        &[],
-    );
+    room.tell(asked(denial(
+        "cat",
+        "tool_1",
+        "mode_not_listed",
+        room.clock_now(),
+    )));
     let all = room.all().await;
     assert_eq!(all.len(), 52);
     let rest: Vec<_> = all

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policyguard::incidents::Suspend;
+use policyguard::pipeline::Body;
 use serde_json::{Value, json};
 
 use super::room::Registry;
@@ -105,7 +106,7 @@ async fn a_critical_report_of_an_operator_suspends_the_agent() {
         .await
         .body;
     assert_eq!(trail["total"], 1);
-    let noted = &trail["entries"][0]["arguments"];
+    let noted = &trail["entries"][0]["action"]["parameters"];
     assert_eq!(
         (
             &noted["incident_type"],
@@ -212,13 +213,10 @@ async fn values_that_there_are_not_are_refused_with_the_list() {
             wrong("severity", "Critical"),
             "Invalid severity 'Critical'. Must be one of: low, medium, high, critical",
         ),
-        (
-            wrong("evidence", "[1]"),
-            "`evidence` is not a JSON object: must be an object, not an array",
-        ),
+        (wrong("evidence", "[1]"), "`evidence` must be an object"),
         (
             wrong("evidence", r#"{"a":1,"a":2}"#),
-            "`evidence` is not a JSON object: the key `a` stands twice at line 1 column 10",
+            "`evidence` is not JSON: the key `a` stands twice at line 1 column 10",
         ),
     ] {
         let reply = report(&house, body.clone()).await;
@@ -332,6 +330,15 @@ async fn a_restart_loses_nothing() {
     );
 }
 
+/// What the tool answers a model, or the short name of why not.
+async fn as_model(house: &House, tool: &str, arguments: Value) -> Result<Value, String> {
+    match house.as_model(tool, arguments).await.body {
+        Body::Done(result) => Ok(result),
+        Body::Mendable { message, .. } => Err(message),
+        other @ (Body::Failed { .. } | Body::Refused | Body::Shadow { .. }) => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn an_agent_sees_what_it_reported_and_what_is_about_it() {
     let (house, _) = house().await;
@@ -340,49 +347,64 @@ async fn an_agent_sees_what_it_reported_and_what_is_about_it() {
         body["severity"] = json!("low");
         body
     };
-    let mut ids = Vec::new();
-    for (reporter, about) in [("a", "x"), ("b", "a"), ("b", "x")] {
-        let answer = run_as(&house, reporter, "report_incident", low(about)).await;
-        ids.push(answer["result"]["incident_id"].as_str().unwrap().to_owned());
-    }
-    let seen = run_as(&house, "a", "list_incidents", json!({})).await["result"].clone();
-    let shown: Vec<&str> = seen["incidents"]
+    let id = |answer: &Value| answer["incident_id"].as_str().unwrap().to_owned();
+    let own = as_model(&house, "report_incident", low("x")).await.unwrap();
+    let about = report(&house, low("local")).await.body;
+    let others = report(&house, low("x")).await.body;
+    let seen = as_model(&house, "list_incidents", json!({})).await.unwrap();
+    let shown: Vec<String> = seen["incidents"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|incident| incident["incident_id"].as_str().unwrap())
+        .map(id)
         .collect();
-    assert_eq!(shown, [ids[1].as_str(), ids[0].as_str()]);
-    let hidden = run_as(
-        &house,
-        "a",
-        "get_incident",
-        json!({ "incident_id": ids[2] }),
-    )
-    .await;
-    assert_eq!(hidden["result"]["error"], "unknown incident");
-    let absent = run_as(
-        &house,
-        "a",
-        "get_incident",
-        json!({ "incident_id": "inc_000000000000" }),
-    )
-    .await;
-    let without_id = |answer: &Value| {
-        answer["result"]["message"]
-            .as_str()
-            .unwrap()
-            .replace(&ids[2], "inc_000000000000")
-    };
+    assert_eq!(shown, [id(&about), id(&own)]);
+    assert_eq!(seen["total"], 2);
+    let get = async |id: &str| as_model(&house, "get_incident", json!({ "incident_id": id })).await;
+    assert_eq!(get(&id(&own)).await.unwrap()["reported_by"], "local");
+    let hidden = get(&id(&others)).await.unwrap_err();
+    let absent = get("inc_000000000000").await.unwrap_err();
     assert_eq!(
-        without_id(&hidden),
-        without_id(&absent),
+        hidden.replace(&id(&others), "inc_000000000000"),
+        absent,
         "others' are as if they were not"
     );
     assert_eq!(
         house.get("/api/v1/incidents").await.body["total"],
         3,
         "an operator sees all"
+    );
+    let update = json!({ "incident_id": id(&own), "status": "acknowledged" });
+    let refused = house.as_model("update_incident", update).await;
+    assert_eq!(refused.decision.code().as_str(), "role_required");
+}
+
+#[tokio::test]
+async fn a_suspension_for_an_incident_reaches_the_registry_and_names_it() {
+    let house = House::with_policy_text(POLICY).await;
+    let agent = json!({ "name": "ETL", "trust_level": "medium" });
+    let put = house
+        .send(
+            "PUT",
+            "/api/v1/agents/etl-1",
+            Some(agent.to_string().into_bytes()),
+        )
+        .await;
+    assert_eq!(put.status, 200, "{:?}", put.body);
+    let reply = report(&house, critical("etl-1")).await.body;
+    assert_eq!(reply["agent_suspended"], true, "{reply}");
+    let agent = house.get("/api/v1/agents/etl-1").await.body;
+    assert_eq!(
+        (&agent["status"], &agent["incident_id"]),
+        (&json!("suspended"), &reply["incident_id"])
+    );
+    let denied = run_as(&house, "etl-1", "list_services", json!({})).await;
+    assert_eq!(denied["code"], "agent_suspended");
+    let again = report(&house, critical("etl-1")).await.body;
+    assert_eq!(again["agent_suspended"], true, "suspended it stays");
+    assert_eq!(
+        report(&house, critical("nobody")).await.body["agent_suspended"],
+        false
     );
 }
 
@@ -446,22 +468,9 @@ async fn lists_are_filtered_and_paged() {
     }
 }
 
-#[tokio::test]
-async fn an_incident_is_acknowledged_resolved_and_opened_again() {
-    let (house, _) = house().await;
-    let mut body = critical("etl-1");
-    body["auto_suspend"] = json!(false);
-    let id = report(&house, body).await.body["incident_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/api/v1/incidents/{id}");
-    let patch = async |body: Value| {
-        house
-            .send("PATCH", &path, Some(body.to_string().into_bytes()))
-            .await
-    };
-    for (body, status, part) in [
+/// What an operator sends, one after the other, and what is answered.
+fn steps() -> Vec<(Value, u16, &'static str)> {
+    vec![
         (json!({ "status": "open" }), 409, "is open already"),
         (json!({ "status": "acknowledged" }), 200, "acknowledged"),
         (
@@ -501,14 +510,29 @@ async fn an_incident_is_acknowledged_resolved_and_opened_again() {
             "Must be one of: open, acknowledged, resolved",
         ),
         (json!({}), 400, "status"),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn an_incident_is_acknowledged_resolved_and_opened_again() {
+    let (house, _) = house().await;
+    let mut body = critical("etl-1");
+    body["auto_suspend"] = json!(false);
+    let id = report(&house, body).await.body["incident_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/v1/incidents/{id}");
+    let patch = async |body: Value| {
+        house
+            .send("PATCH", &path, Some(body.to_string().into_bytes()))
+            .await
+    };
+    for (body, status, part) in steps() {
         let reply = patch(body.clone()).await;
         assert_eq!(reply.status, status, "{body}: {}", reply.body);
-        assert!(
-            reply.body.to_string().contains(part),
-            "{body}: {}",
-            reply.body
-        );
+        let shown = reply.body.to_string();
+        assert!(shown.contains(part), "{body}: {shown}");
     }
     house.clock.advance(Duration::from_secs(5));
     let shown = house.get(&path).await.body;

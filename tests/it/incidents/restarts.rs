@@ -8,7 +8,7 @@ use policyguard::incidents::Config;
 use policyguard::storage;
 
 use super::counting::asked;
-use super::room::{Room, by_rule, denial, leave};
+use super::room::{Room, agent_change, by_rule, denial, leave};
 use crate::trail::HandClock;
 
 /// The trail's newest record, as recovery tells it.
@@ -155,4 +155,28 @@ async fn what_is_too_much_to_note_is_read_from_the_trail() {
     assert_eq!(all.len(), 7);
     let counted: u64 = all.iter().map(|incident| incident.count).sum();
     assert_eq!((counted, room.incidents.missed()), (6000, 6000 - 4096));
+}
+
+#[tokio::test]
+async fn denials_before_a_reinstatement_do_not_count_after_a_restart_either() {
+    let store = storage::open_temporary().unwrap();
+    let clock = HandClock::new();
+    let runs = |from: u32| {
+        (from..from + 15).map(|run| {
+            denial(
+                "bot",
+                &format!("t{run}"),
+                "rule_deny",
+                HandClock::new().now(),
+            )
+        })
+    };
+    let change = |operation| agent_change("bot", operation, clock.now());
+    let records = runs(0)
+        .chain([change("agent_suspension"), change("agent_reinstatement")])
+        .chain(runs(15));
+    leave(&store, records.collect());
+    let room = Room::over(store, clock, Config::default());
+    room.incidents.rebuild(last(&room)).await.unwrap();
+    assert_eq!(room.registry.suspended(), Vec::<String>::new());
 }

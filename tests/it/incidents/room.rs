@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use policyguard::audit::{
     Actor, AuditRecord, Config as AuditConfig, DeterminedBy, Door, Entry, Listener as _, Marks,
-    RecordKind, Recorder, Redactor, Ruling, StateChange, derive,
+    RecordKind, Recorder, Redactor, Ruling, derive,
 };
-use policyguard::domain::{
-    Agent, AgentId, Clock, IdSequence, Incident, PrincipalStatus, Severity, Timestamp, TrustLevel,
-};
+use policyguard::domain::{Clock, IdSequence, Incident, Severity, Timestamp, TrustLevel};
 use policyguard::incidents::{
     Config, Filter, Incidents, Parts, Suspend, Suspending, SuspensionOrder,
 };
 use policyguard::storage::{self, Store};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::trail::HandClock;
 
@@ -121,25 +119,23 @@ impl Room {
 
     /// Lets the trail hand over a record, and waits until it is counted.
     pub(super) async fn hear(&self, record: AuditRecord) {
-        self.tell(record, &[]);
+        self.tell(record);
         self.incidents.caught_up().await;
     }
 
     /// Lets the trail hand over a record.
-    pub(super) fn tell(&self, mut record: AuditRecord, changes: &[StateChange]) {
+    pub(super) fn tell(&self, mut record: AuditRecord) {
         let mut next = self.next.lock().unwrap();
         *next += 1;
         record.seq = *next;
         record.at = self.clock.now();
-        self.incidents.watch().recorded(&record, changes);
+        self.incidents.watch().recorded(&record, &[]);
     }
 
-    /// Lets the registry put the agent so.
-    pub(super) async fn put_agent(&self, agent: &str, status: PrincipalStatus) {
-        let record = AuditRecord::blank(RecordKind::Change, Arc::from("c"), self.clock.now(), 1);
-        let change = StateChange::PutAgent(Box::new(registered(agent, status, self.clock.now())));
-        self.tell(record, &[change]);
-        self.incidents.caught_up().await;
+    /// Lets the trail tell that the agent was suspended or reinstated.
+    pub(super) async fn change_agent(&self, agent: &str, operation: &str) {
+        self.hear(agent_change(agent, operation, self.clock.now()))
+            .await;
     }
 
     pub(super) async fn all(&self) -> Vec<Incident> {
@@ -216,24 +212,10 @@ pub(super) fn by_rule(mut record: AuditRecord, severity: Severity) -> AuditRecor
     record
 }
 
-fn registered(agent: &str, status: PrincipalStatus, at: Timestamp) -> Agent {
-    Agent {
-        revision: 1,
-        agent_id: AgentId::parse(agent).unwrap(),
-        name: agent.to_owned(),
-        description: None,
-        trust_level: TrustLevel::Low,
-        allowed_tools: Vec::new(),
-        denied_tools: Vec::new(),
-        metadata: Map::new(),
-        status,
-        registered_at: at,
-        updated_at: at,
-        registered_by: "operator".to_owned(),
-        owner: None,
-        auto_registered: false,
-        suspended_at: None,
-        suspension_reason: None,
-        incident_id: None,
-    }
+/// The record of a change of an agent: `agent_suspension`, `agent_reinstatement`.
+pub(super) fn agent_change(agent: &str, operation: &str, at: Timestamp) -> AuditRecord {
+    let mut record = AuditRecord::blank(RecordKind::Change, Arc::from("c"), at, 1);
+    record.action = Some(Arc::from(operation));
+    record.arguments = Some(Map::from_iter([("agent_id".to_owned(), json!(agent))]));
+    record
 }

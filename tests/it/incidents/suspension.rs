@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policyguard::audit::AuditRecord;
-use policyguard::domain::{
-    AgentId, IncidentType, PrincipalStatus, RESERVED_AGENTS, Severity, SuspensionState,
-};
+use policyguard::domain::{AgentId, IncidentType, RESERVED_AGENTS, Severity, SuspensionState};
 use policyguard::incidents::Config;
 use serde_json::json;
 
@@ -102,10 +100,10 @@ async fn only_runs_under_the_agents_own_credential_count() {
             ruling.simulated = true;
         }),
         ("a lockdown", |record| {
-            record.decision.as_mut().unwrap().code = Arc::from("lockdown")
+            record.decision.as_mut().unwrap().code = Arc::from("lockdown");
         }),
         ("a typo", |record| {
-            record.decision.as_mut().unwrap().code = Arc::from("unknown_tool")
+            record.decision.as_mut().unwrap().code = Arc::from("unknown_tool");
         }),
         ("what follows from a suspension", |record| {
             record.decision.as_mut().unwrap().code = Arc::from("agent_suspended");
@@ -176,10 +174,10 @@ async fn a_critical_incident_of_the_gateway_suspends_at_once_and_again_after_a_r
     assert_eq!(room.registry.suspended(), ["bot"]);
     // Calls that were on their way.
     room.hear(strike()).await;
-    room.put_agent("bot", PrincipalStatus::Suspended).await;
+    room.change_agent("bot", "agent_suspension").await;
     room.hear(strike()).await;
     assert_eq!(room.registry.suspended(), ["bot"]);
-    room.put_agent("bot", PrincipalStatus::Active).await;
+    room.change_agent("bot", "agent_reinstatement").await;
     assert_eq!(
         room.registry.suspended(),
         ["bot"],
@@ -195,8 +193,8 @@ async fn a_reinstated_agent_starts_from_nothing() {
     let room = Room::new();
     deny(&room, "bot", 21, as_it_is).await;
     assert_eq!(room.registry.suspended(), ["bot"]);
-    room.put_agent("bot", PrincipalStatus::Suspended).await;
-    room.put_agent("bot", PrincipalStatus::Active).await;
+    room.change_agent("bot", "agent_suspension").await;
+    room.change_agent("bot", "agent_reinstatement").await;
     deny(&room, "bot", 20, as_it_is).await;
     assert_eq!(room.registry.suspended(), ["bot"]);
     deny(&room, "bot", 1, as_it_is).await;

@@ -35,6 +35,9 @@ pub(super) fn all() -> Value {
             "ExecuteRequest": execute_request(),
             "ExecuteAnswer": execute_answer(),
             "BatchItem": batch_item(),
+            "Evaluation": evaluation(true),
+            "Evaluations": evaluation(false),
+            "Verdict": verdict(),
         },
         "responses": responses,
     })
@@ -203,4 +206,67 @@ fn batch_item() -> Value {
         &[],
     );
     json!({ "anyOf": [reference("ExecuteAnswer"), failed] })
+}
+
+/// A question of AuthZEN; as the list of several, nothing beside the list is required.
+fn evaluation(one: bool) -> Value {
+    let word = || json!({ "type": "string", "minLength": 1 });
+    let properties = || or_null(&json!({ "type": "object" }));
+    let part = |members: Value, required: &[&str]| json!({ "type": "object", "properties": members, "required": required, "additionalProperties": false });
+    let agent = json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$" });
+    let kind = json!({ "type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$" });
+    let arguments = json!({
+        "type": "object",
+        "properties": { "arguments": { "type": "object" } },
+    });
+    let subject = part(
+        json!({ "type": word(), "id": agent, "properties": properties() }),
+        &["type", "id"],
+    );
+    let action = part(
+        json!({ "name": kind, "properties": properties() }),
+        &["name"],
+    );
+    let resource = part(
+        json!({ "type": word(), "id": word(), "properties": or_null(&arguments) }),
+        &["type", "id"],
+    );
+    let mut members = json!({
+        "subject": subject,
+        "action": action,
+        "resource": resource,
+        "context": properties(),
+    });
+    if one {
+        return part(members, &["subject", "action", "resource"]);
+    }
+    let semantic = one_of(&[
+        "execute_all",
+        "deny_on_first_deny",
+        "permit_on_first_permit",
+    ]);
+    let options = part(json!({ "evaluations_semantic": or_null(&semantic) }), &[]);
+    if let Value::Object(members) = &mut members {
+        let questions = json!({ "type": "array", "maxItems": 50, "items": { "type": "object" } });
+        members.insert("evaluations".to_owned(), questions);
+        members.insert("options".to_owned(), options);
+    }
+    part(members, &[])
+}
+
+fn verdict() -> Value {
+    let words = answer(&json!({ "en": text("In words") }), &[]);
+    let context = answer(
+        &json!({
+            "id": text("What decided"),
+            "reason_admin": words,
+            "reason_user": words,
+            "code": text("Why, as a code"),
+        }),
+        &[],
+    );
+    answer(
+        &json!({ "decision": flag("Whether it may be done"), "context": context }),
+        &[],
+    )
 }

@@ -1,25 +1,32 @@
-//! The routes that are no row of the table: the generic door, the probes, the front page, this document.
+//! The routes that are no row of the table.
 
 use serde_json::{Map, Value, json};
 
 use super::components::{failures, reference, response};
-use crate::tools::schema::{answer, count, instant, list, one_of, or_null, text};
+use super::pages;
+use crate::tools::schema::{answer, count, list, text};
 
 /// Method, path and operation of each.
 pub(super) fn operations() -> Vec<(&'static str, &'static str, Value)> {
-    let doors = executions().into_iter().chain(pages()).chain(probes());
+    let doors = executions()
+        .into_iter()
+        .chain(evaluations())
+        .chain(pages::pages())
+        .chain(pages::docs())
+        .chain(pages::probes());
     doors.map(Door::operation).collect()
 }
 
 /// One such route.
-struct Door {
-    method: &'static str,
-    path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    about: &'static str,
-    body: Option<Value>,
-    answers: Map<String, Value>,
+pub(super) struct Door {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) about: &'static str,
+    pub(super) parameters: Vec<Value>,
+    pub(super) body: Option<Value>,
+    pub(super) answers: Map<String, Value>,
 }
 
 impl Door {
@@ -30,6 +37,9 @@ impl Door {
             "description": self.about,
         });
         if let Value::Object(members) = &mut operation {
+            if !self.parameters.is_empty() {
+                members.insert("parameters".to_owned(), json!(self.parameters));
+            }
             if let Some(body) = self.body {
                 members.insert("requestBody".to_owned(), body);
             }
@@ -40,12 +50,12 @@ impl Door {
 }
 
 /// The answer of a request that was served, and those of one that was not.
-fn answers(done: Value, failures: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn answers(done: Value, failures: Map<String, Value>) -> Map<String, Value> {
     let done = ("200".to_owned(), done);
     [done].into_iter().chain(failures).collect()
 }
 
-fn json_of(says: &str, schema: &Value) -> Value {
+pub(super) fn json_of(says: &str, schema: &Value) -> Value {
     response(says, "application/json", schema)
 }
 
@@ -91,6 +101,7 @@ fn executions() -> Vec<Door> {
             summary: "Runs a tool, or tells what would happen",
             about: "Decides the call by policy, records the decision, and only then runs the tool. \
                 A denial is an ordinary answer with `policy_violation: true`.",
+            parameters: Vec::new(),
             body: Some(one),
             answers: answers(
                 json_of(
@@ -106,6 +117,7 @@ fn executions() -> Vec<Door> {
             id: "execute_batch",
             summary: "Runs up to 50 tools, one after the other",
             about: "Each is decided and recorded on its own; one that fails stops none.",
+            parameters: Vec::new(),
             body: Some(many),
             answers: answers(
                 json_of("A result for each call, in order", &results),
@@ -115,108 +127,74 @@ fn executions() -> Vec<Door> {
     ]
 }
 
-fn pages() -> Vec<Door> {
-    let front = answer(
+/// AuthZEN 1.0.
+fn evaluations() -> Vec<Door> {
+    let question = json!({
+        "subject": { "type": "agent", "id": "etl-1" },
+        "action": { "name": "tool_call" },
+        "resource": { "type": "tool", "id": "restart_service", "properties": { "arguments": { "service_name": "cache" } } },
+    });
+    let services = json!({ "resource": { "type": "tool", "id": "list_services" } });
+    let mut several = question.clone();
+    if let Value::Object(members) = &mut several {
+        members.insert("evaluations".to_owned(), json!([{}, services]));
+    }
+    let body = |schema: &str, example: &Value| {
+        Some(json!({
+            "required": true,
+            "content": { "application/json": {
+                "schema": reference(schema),
+                "examples": { "typical": { "value": example } },
+            } },
+        }))
+    };
+    let verdicts = answer(&json!({ "evaluations": list(&reference("Verdict")) }), &[]);
+    let either = json!({ "anyOf": [verdicts, reference("Verdict")] });
+    let place = text("A URL");
+    let places = answer(
         &json!({
-            "service": one_of(&["policyguard"]),
-            "version": text("The gateway's version"),
-            "status": one_of(&["operational"]),
-            "policy_engine": one_of(&["active"]),
-            "current_mode": text("The mode that holds"),
-            "mode_expires_at": or_null(&instant()),
-            "remaining_seconds": or_null(&count("What is left of the mode")),
+            "policy_decision_point": place,
+            "access_evaluation_endpoint": place,
+            "access_evaluations_endpoint": place,
         }),
         &[],
     );
-    let mut front = json_of("What this is", &front);
-    if let Some(Value::Object(content)) = front.pointer_mut("/content") {
-        content.insert(
-            "text/html".to_owned(),
-            json!({ "schema": { "type": "string" } }),
-        );
-    }
-    let strangers = || failures(|status| status == 403, false);
+    let failures = || failures(|status| !matches!(status, 404 | 405 | 409 | 422), false);
     vec![
         Door {
-            method: "GET",
-            path: "/",
-            id: "front",
-            summary: "Says what this is and which mode holds",
-            about: "A browser (`Accept: text/html`) gets a page with the doors.",
-            body: None,
-            answers: answers(front, strangers()),
+            method: "POST",
+            path: "/access/v1/evaluation",
+            id: "evaluation",
+            summary: "Asks whether a subject may do an action to a resource (AuthZEN 1.0)",
+            about: "`subject.id` is the agent, `action.name` the action type; with `tool_call` the tool is \
+                `resource.id`. A question registers, opens and counts nothing; an approval that is \
+                needed is a no with `code: approval_required`.",
+            parameters: Vec::new(),
+            body: body("Evaluation", &question),
+            answers: answers(json_of("Yes or no", &reference("Verdict")), failures()),
         },
         Door {
-            method: "GET",
-            path: "/metrics",
-            id: "metrics",
-            summary: "Gives the figures for Prometheus",
-            about: "OpenMetrics text; docs/reference/metrics.md lists the figures.",
-            body: None,
+            method: "POST",
+            path: "/access/v1/evaluations",
+            id: "evaluations",
+            summary: "Asks several such questions in order (AuthZEN 1.0)",
+            about: "What a question leaves out stands beside the list. Without a list the request is one question.",
+            parameters: Vec::new(),
+            body: body("Evaluations", &several),
             answers: answers(
-                response(
-                    "The figures",
-                    "application/openmetrics-text",
-                    &json!({ "type": "string" }),
-                ),
-                strangers(),
+                json_of("An answer each, as far as the semantic asks", &either),
+                failures(),
             ),
         },
         Door {
             method: "GET",
-            path: "/openapi.json",
-            id: "openapi",
-            summary: "Gives this document",
-            about: "OpenAPI 3.1, made from the route table and the tools' own schemas.",
+            path: "/.well-known/authzen-configuration",
+            id: "authzen_configuration",
+            summary: "Says where the decision point is (AuthZEN 1.0)",
+            about: "The addresses are made of the host that was asked.",
+            parameters: Vec::new(),
             body: None,
-            answers: answers(
-                json_of("The document", &json!({ "type": "object" })),
-                strangers(),
-            ),
-        },
-    ]
-}
-
-fn probes() -> Vec<Door> {
-    let checks =
-        json!({ "type": "object", "additionalProperties": text("`ok`, or what is wrong") });
-    let ready = answer(
-        &json!({ "status": one_of(&["ready", "not ready"]), "checks": checks }),
-        &[],
-    );
-    let healthy = answer(&json!({ "status": one_of(&["healthy", "unhealthy"]) }), &[]);
-    let alive = json!({ "type": "string", "const": "ok" });
-    let unwell = |schema: &Value| {
-        Map::from_iter([("503".to_owned(), json_of("Something is wrong", schema))])
-    };
-    let any_host = "Served to any host.";
-    vec![
-        Door {
-            method: "GET",
-            path: "/livez",
-            id: "livez",
-            summary: "Says that the process answers",
-            about: any_host,
-            body: None,
-            answers: answers(response("It does", "text/plain", &alive), Map::new()),
-        },
-        Door {
-            method: "GET",
-            path: "/readyz",
-            id: "readyz",
-            summary: "Says which parts are ready, by name",
-            about: any_host,
-            body: None,
-            answers: answers(json_of("All are", &ready), unwell(&ready)),
-        },
-        Door {
-            method: "GET",
-            path: "/healthz",
-            id: "healthz",
-            summary: "Says in one word whether the server is well",
-            about: any_host,
-            body: None,
-            answers: answers(json_of("It is", &healthy), unwell(&healthy)),
+            answers: answers(json_of("Where", &places), failures()),
         },
     ]
 }

@@ -5,6 +5,7 @@
 mod components; // schemas and responses that operations share
 mod doors; // the routes that are no row of the table
 mod examples; // values that fit a schema
+mod pages; // of these, what is for people and machines that watch
 mod operations; // a row of the table as an operation
 
 use std::collections::BTreeSet;

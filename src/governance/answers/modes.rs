@@ -1,12 +1,24 @@
-//! Output schemas of the gateway's tools, said once.
+//! Modes, grants, lockdown, and the catalogue.
 
 use serde_json::{Value, json};
 
+use super::{effect, mode, object};
 use crate::tools::schema::{answer, count, done_and, flag, instant, list, one_of, or_null, text};
 
-/// A mode's name.
-fn mode() -> Value {
-    json!({ "type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,31}$" })
+pub(super) fn of(tool: &str) -> Option<Value> {
+    Some(match tool {
+        "set_mode" => set_mode(),
+        "grant_temporary" | "extend_temporary" | "revoke_temporary" => grant(),
+        "set_incident_scope" | "clear_incident_scope" => incident_scope(),
+        "set_lockdown" => lockdown(),
+        "drill_lockdown" => drill(),
+        "get_policy_status" => policy_status(),
+        "list_tools" => list_tools(),
+        "get_mode" => mode_now(),
+        "list_mode_changes" => mode_changes(),
+        "get_lockdown" => answer(&lockdown_state(), &[]),
+        _ => return None,
+    })
 }
 
 /// A tool's name.
@@ -15,7 +27,7 @@ fn tool() -> Value {
 }
 
 /// `{success, new_mode, allowed_tools[], expires_at, warnings[]?}`
-pub(super) fn set_mode() -> Value {
+fn set_mode() -> Value {
     answer(
         &json!({
             "success": { "type": "boolean", "const": true },
@@ -29,7 +41,7 @@ pub(super) fn set_mode() -> Value {
 }
 
 /// What stands after a change of a temporary grant.
-pub(super) fn grant() -> Value {
+fn grant() -> Value {
     answer(
         &done_and(json!({
             "duration_seconds": count("How long the grant is in all"),
@@ -56,7 +68,7 @@ fn scope() -> Value {
 }
 
 /// What stands after a change of the incident scope.
-pub(super) fn incident_scope() -> Value {
+fn incident_scope() -> Value {
     answer(
         &done_and(json!({ "incident_scope": or_null(&scope()), "current_mode": mode() })),
         &[],
@@ -64,20 +76,12 @@ pub(super) fn incident_scope() -> Value {
 }
 
 /// What stands after a change of lockdown.
-pub(super) fn lockdown() -> Value {
-    answer(
-        &done_and(json!({
-            "lockdown": flag("Whether it is on"),
-            "since": instant(),
-            "by": text("Who switched"),
-            "reason": text("Why"),
-        })),
-        &[],
-    )
+fn lockdown() -> Value {
+    answer(&done_and(lockdown_state()), &[])
 }
 
 /// What a drill found.
-pub(super) fn drill() -> Value {
+fn drill() -> Value {
     answer(
         &done_and(json!({
             "probe_denied": { "type": "boolean", "const": true },
@@ -89,7 +93,7 @@ pub(super) fn drill() -> Value {
 }
 
 /// `GET /policy/status`
-pub(super) fn policy_status() -> Value {
+fn policy_status() -> Value {
     answer(
         &json!({
             "current_mode": mode(),
@@ -119,7 +123,7 @@ pub(super) fn policy_status() -> Value {
 }
 
 /// `GET /tools/catalog`
-pub(super) fn list_tools() -> Value {
+fn list_tools() -> Value {
     let hint = || json!({ "type": "boolean" });
     let tool_entry = answer(
         &json!({
@@ -127,8 +131,8 @@ pub(super) fn list_tools() -> Value {
             "description": text("What it does"),
             "server": text("Who answers it"),
             "category": one_of(&["read-only", "active", "destructive"]),
-            "parameters": { "type": "object", "description": "The properties of input_schema" },
-            "input_schema": { "type": "object", "description": "JSON Schema of its arguments" },
+            "parameters": object("The properties of input_schema"),
+            "input_schema": object("JSON Schema of its arguments"),
             "annotations": answer(
                 &json!({
                     "readOnlyHint": hint(),
@@ -138,7 +142,7 @@ pub(super) fn list_tools() -> Value {
                 }),
                 &[],
             ),
-            "allowed": one_of(&["allow", "deny", "require_approval"]),
+            "allowed": effect(),
         }),
         &[],
     );
@@ -147,6 +151,59 @@ pub(super) fn list_tools() -> Value {
             "tools": list(&tool_entry),
             "current_mode": mode(),
             "allowed_in_current_mode": list(&tool()),
+        }),
+        &[],
+    )
+}
+
+fn lockdown_state() -> Value {
+    json!({
+        "lockdown": flag("Whether it is on"),
+        "since": instant(),
+        "by": text("Who switched"),
+        "reason": text("Why"),
+    })
+}
+
+/// The mode that holds.
+fn mode_now() -> Value {
+    answer(
+        &json!({
+            "mode": mode(),
+            "base_mode": mode(),
+            "since": instant(),
+            "by": text("Who switched"),
+            "reason": text("Why"),
+            "expires_at": or_null(&instant()),
+            "remaining_seconds": or_null(&count("What is left of the mode")),
+            "temporary": flag("Whether a temporary grant made it"),
+            "incident_scope": or_null(&scope()),
+        }),
+        &[],
+    )
+}
+
+/// The modes that held.
+fn mode_changes() -> Value {
+    let change = answer(
+        &json!({
+            "revision": count("Counts changes"),
+            "mode": mode(),
+            "base_mode": mode(),
+            "since": instant(),
+            "by": text("Who switched"),
+            "reason": text("Why"),
+            "expires_at": or_null(&instant()),
+            "temporary": flag("Whether a temporary grant made it"),
+            "incident_scope": or_null(&scope()),
+        }),
+        &[],
+    );
+    answer(
+        &json!({
+            "changes": list(&change),
+            "count": count("Changes of this page"),
+            "next_cursor": or_null(&text("Leads to the next page")),
         }),
         &[],
     )

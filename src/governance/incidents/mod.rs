@@ -1,65 +1,24 @@
 //! Tools `report_incident`, `list_incidents`, `get_incident`, `update_incident` (`spec/governance.md`, 6).
 
-use serde_json::{Value, json};
+mod definitions; // what they take and answer
+
+use serde_json::{Map, Value, json};
 
 use crate::domain::{
     AgentId, Incident, IncidentId, IncidentStatus, IncidentType, Principal, Role, Roles, Severity,
-    ToolClass, canonical_json,
+    canonical_json,
 };
-use crate::incidents::{Consequence, Failure, Filter, Refusal, Report, StoreFailure, Update};
-use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
+use crate::incidents::{
+    Consequence, Failure, Filter, Refusal, Report, StoreFailure, Summary, Update,
+};
+use crate::tools::{Fault, Output, Permit, ToolError};
 
-use super::{Governance, actor, changed, count, json_text, mendable, schemas, text};
+use super::{Governance, actor, changed, count, json_text, mendable, text};
+
+pub(super) use definitions::definitions;
 
 /// The longest evidence, in bytes of JSON.
 const EVIDENCE: usize = 16 * 1024;
-
-pub(super) fn definitions() -> Vec<ToolDefinition> {
-    let reporters = Roles::of(&[Role::Agent, Role::Operator]);
-    let readers = Roles::of(&[Role::Agent, Role::Auditor, Role::Operator]);
-    let id = json!({ "type": "string", "maxLength": 64, "description": "inc_ and 12 hex digits" });
-    let name = |about: &str| json!({ "type": "string", "maxLength": 128, "description": about });
-    let words = |about: &str, values: &str| json!({ "type": "string", "maxLength": 64, "description": format!("{about}: {values}") });
-    let prose = |most: usize, about: &str| json!({ "type": "string", "maxLength": most, "description": about });
-    let report = schemas::object(
-        &json!({
-            "incident_type": words("What kind", &types()),
-            "severity": words("How bad", &severities()),
-            "description": { "type": "string", "minLength": 1, "maxLength": 4000, "description": "What happened" },
-            "agent_id": name("The agent it is about"),
-            "evidence": { "type": ["object", "string"], "description": "What you saw: an object, or its JSON text" },
-            "recommended_action": prose(2000, "What should be done"),
-            "auto_suspend": { "type": "boolean", "description": "Whether a critical one suspends the agent, if an operator reports it; true if left out" },
-        }),
-        &["incident_type", "severity", "description"],
-    );
-    let list = schemas::object(
-        &json!({
-            "status": words("Only those", &statuses()),
-            "severity": words("Only those", &severities()),
-            "type": words("Only those", &types()),
-            "agent_id": name("Only those about this agent"),
-            "limit": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "How many, newest first" },
-            "cursor": name("next_cursor of the page before"),
-        }),
-        &[],
-    );
-    let update = schemas::object(
-        &json!({
-            "incident_id": id,
-            "status": words("What it becomes", &statuses()),
-            "reason": schemas::reason(),
-            "resolution": prose(2000, "How it was resolved; a critical one takes it"),
-        }),
-        &["incident_id", "status"],
-    );
-    vec![
-        ToolDefinition::gateway("report_incident", ToolClass::Modify, "Reports something that somebody should look at. A critical report by an operator suspends the agent; one by an agent waits for an operator.", report).needs(reporters).safe(),
-        ToolDefinition::gateway("list_incidents", ToolClass::Read, "Lists incidents, newest first: an agent sees those that it reported or that are about it.", list).needs(readers).safe(),
-        ToolDefinition::gateway("get_incident", ToolClass::Read, "Shows one incident with its timeline.", schemas::object(&json!({ "incident_id": id }), &["incident_id"])).needs(readers).safe(),
-        ToolDefinition::gateway("update_incident", ToolClass::Modify, "Acknowledges or resolves an incident, or opens it again for a reason.", update).needs(Roles::of(&[Role::Operator])),
-    ]
-}
 
 pub(super) async fn report(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let kind = text(permit, "incident_type").unwrap_or_default();
@@ -172,15 +131,29 @@ pub(super) async fn update(governance: &Governance, permit: &Permit) -> Result<O
 
 /// Whose incidents the caller sees; `None`: everybody's.
 fn sees_only(principal: &Principal) -> Option<AgentId> {
-    let reads_all = principal
-        .roles
-        .meets(Roles::of(&[Role::Auditor, Role::Operator]));
-    let all = principal.acted_by.is_none() && reads_all;
-    (!all).then(|| principal.agent_id.clone())
+    let reads_all = Roles::any_of(&[Role::Auditor, Role::Operator]);
+    let caller = principal.acted_by.as_ref().unwrap_or(&principal.agent_id);
+    (!principal.roles.meets(reads_all)).then(|| caller.clone())
+}
+
+/// How things stand, as compliance shows it.
+pub(super) fn summary(summary: &Summary) -> Value {
+    let by_severity: Map<String, Value> = summary
+        .by_severity
+        .iter()
+        .map(|(severity, count)| (severity.as_str().to_owned(), json!(count)))
+        .collect();
+    json!({
+        "total": summary.total,
+        "open": summary.open,
+        "open_critical": summary.open_critical,
+        "by_severity": by_severity,
+        "recent": summary.recent.iter().map(view).collect::<Vec<_>>(),
+    })
 }
 
 /// An incident as people and agents see it.
-pub(super) fn view(incident: &Incident) -> Value {
+fn view(incident: &Incident) -> Value {
     json!({
         "incident_id": incident.incident_id,
         "type": incident.kind,
