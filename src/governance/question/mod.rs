@@ -41,9 +41,9 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
     let required = ["action_type", "target"];
     let tool = ToolDefinition::gateway;
     vec![
-        tool("validate_action", ToolClass::Read, "Asks whether an action would be allowed, without doing it. Call it before an action that may be denied. `allowed` is the answer; with `require_approval` a person must agree first; otherwise `reason` says why not and `remedy` what would change it.", schemas::object(&question, &required)).asks(),
-        tool("simulate_action", ToolClass::Read, "Explains what would be answered: every stage, the rules that apply and those that nearly do, the problems of the arguments, and what shadow policies would have said. Nothing is done, opened or counted.", schemas::object(&simulation, &required)).asks(),
-        tool("list_allowed_tools", ToolClass::Read, "Lists the tools that an agent may call now, and those that need an approval.", schemas::object(&json!({ "agent_id": agent }), &[])),
+        tool("validate_action", ToolClass::Read, "Asks whether an action would be allowed, without doing it. Call it before an action that may be denied. `allowed` is the answer; with `require_approval` a person must agree first; otherwise `reason` says why not and `remedy` what would change it.", schemas::object(&question, &required)).asks().safe(),
+        tool("simulate_action", ToolClass::Read, "Explains what would be answered: every stage, the rules that apply and those that nearly do, the problems of the arguments, and what shadow policies would have said. Nothing is done, opened or counted.", schemas::object(&simulation, &required)).asks().safe(),
+        tool("list_allowed_tools", ToolClass::Read, "Lists the tools that an agent may call now, and those that need an approval.", schemas::object(&json!({ "agent_id": agent }), &[])).safe(),
     ]
 }
 

@@ -100,7 +100,12 @@ fn refusal(decision: &Decision, style: Style) -> Problem {
                 .action(action_id)
         };
     }
-    let mut problem = Problem::new(ProblemCode::Forbidden, decision.reason()).action(action_id);
+    let kind = if decision.code() == Code::RateLimited {
+        ProblemCode::TooMany
+    } else {
+        ProblemCode::Forbidden
+    };
+    let mut problem = Problem::new(kind, decision.reason()).action(action_id);
     problem.code = decision.code().as_str();
     problem.hint = decision.remedy().map(|remedy| remedy.text.clone());
     problem
