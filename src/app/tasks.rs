@@ -70,6 +70,8 @@ impl App {
 
 /// Verifies the chain behind the writer, with pauses that leave the machine to calls.
 async fn inspect(inspector: Arc<Inspector>) {
+    // The first calls come first.
+    tokio::time::sleep(LEVEL).await;
     loop {
         let inspector = Arc::clone(&inspector);
         let step = tokio::task::spawn_blocking(move || inspector.step()).await;

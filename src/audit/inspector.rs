@@ -99,10 +99,13 @@ impl Inspector {
             first_fault: report.first_fault,
             damage: report.damage.clone(),
         };
-        if found.is_broken() {
-            tracing::error!(fault = ?found.first_fault, damage = found.damage, "audit_chain_broken");
+        let mut state = lock(&self.state);
+        if found.is_broken() && *state != found {
+            let seq = found.first_fault.map(|fault| fault.seq);
+            let how = found.first_fault.map(|fault| fault.how.as_str());
+            tracing::error!(seq, how, damage = found.damage, "audit_chain_broken");
         }
-        *lock(&self.state) = found;
+        *state = found;
         Ok(report)
     }
 }
