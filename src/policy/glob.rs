@@ -40,6 +40,10 @@ pub(super) fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     if let Some(name) = inner.exact() {
         return outer.matches(name);
     }
+    // One name that fits the inner pattern alone settles most questions, which are answered with no.
+    if !outer.matches(&witness(inner)) {
+        return false;
+    }
     let (Some(outer), Some(inner)) = (unfold(outer.as_str()), unfold(inner.as_str())) else {
         return false;
     };
