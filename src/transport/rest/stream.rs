@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const GATHER: Duration = Duration::from_millis(50);
 /// The most records of a piece.
 const PIECE: u64 = 200;
-/// A reader that was level and is further behind is closed.
+/// A reader that was level and stays further behind for as long as [`CHECK`] is closed.
 const LAG: u64 = 1_000;
 /// Events that wait for the client.
 const WAITING: usize = 64;
@@ -123,6 +123,7 @@ pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -
         call,
         level: piece.behind == 0,
         piece,
+        lags: None,
         sender,
         last,
         _seat: seat,
@@ -202,6 +203,8 @@ struct Pace {
     piece: Piece,
     /// Whether the reader was ever level with the trail: until then it catches up, and is not called slow.
     level: bool,
+    /// Since when it is too far behind.
+    lags: Option<Instant>,
     sender: mpsc::Sender<Bytes>,
     last: Arc<Mutex<Last>>,
     _seat: Seat,
@@ -243,7 +246,6 @@ impl Pace {
                 check = Instant::now() + CHECK;
                 waiting.extend(std::mem::take(&mut self.piece.events));
                 fresh = self.piece.behind > 0;
-                self.level |= !fresh;
             }
             let idle = waiting.is_empty() && !fresh;
             tokio::select! {
@@ -268,9 +270,6 @@ impl Pace {
                     if let Err(end) = self.look(0).await {
                         return end;
                     }
-                    if self.level && self.piece.behind > LAG {
-                        return End::Lagged;
-                    }
                     fresh |= self.piece.behind > 0;
                 }
                 () = sleep_until(heartbeat), if idle => {
@@ -279,6 +278,15 @@ impl Pace {
                 }
             }
         }
+    }
+
+    /// Whether the reader is near enough, or not too far for long: a burst leaves everybody behind for a moment.
+    fn keeps_up(&mut self) -> bool {
+        if !self.level || self.piece.behind <= LAG {
+            self.lags = None;
+            return true;
+        }
+        self.lags.get_or_insert_with(Instant::now).elapsed() < CHECK
     }
 
     /// Calls the tool for so many records behind the position.
@@ -294,7 +302,12 @@ impl Pace {
                 ..
             }) => {
                 self.piece = Piece::of(&result);
-                Ok(())
+                self.level |= self.piece.behind == 0;
+                if self.keeps_up() {
+                    Ok(())
+                } else {
+                    Err(End::Lagged)
+                }
             }
             Ok(answer) => Err(End::Refused(match answer.body {
                 Body::Refused => answer.decision.reason().to_owned(),
