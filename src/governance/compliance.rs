@@ -62,7 +62,7 @@ pub(super) async fn status(governance: &Governance, permit: &Permit) -> Result<O
     let agent = scope.agent().map(str::to_owned);
     let agents = agents(governance, &scope)?;
     let visible_to = scope.agent().and_then(|own| AgentId::parse(own).ok());
-    let incidents = governance.incidents.summary(visible_to, None).await;
+    let incidents = governance.incidents.summary(visible_to, Some(since)).await;
     let incidents = incidents.map_err(incidents::failed)?;
     let found = apart(move || {
         let reader = inspector.reader();

@@ -179,8 +179,8 @@ fn incident(number: u64, severity: Severity, status: IncidentStatus) -> Box<Inci
         count: 1,
         counted: None,
         suspension: None,
-        created_at: Timestamp::from_millis(0),
-        updated_at: Timestamp::from_millis(0),
+        created_at: Timestamp::from_millis(1_795_000_000_000),
+        updated_at: Timestamp::from_millis(1_795_000_000_000),
         timeline: Vec::new(),
         resolution: None,
     })

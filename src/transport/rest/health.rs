@@ -9,8 +9,9 @@ use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use crate::telemetry::METRICS_MEDIA;
+use crate::wire::{Problem, ProblemCode};
 
-use super::{ROUTES, Rest, Route};
+use super::{ROUTES, Rest, Route, answer};
 
 /// `GET /`: what this is, and the mode; for a browser a small page with the doors.
 pub(super) async fn front(State(rest): State<Rest>, headers: HeaderMap) -> Response {
@@ -96,7 +97,10 @@ pub(super) async fn metrics(State(rest): State<Rest>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_MEDIA)], text).into_response(),
         Err(broken) => {
             tracing::error!(%broken, "the figures could not be read");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            answer::problem(&Problem::new(
+                ProblemCode::Internal,
+                "the figures could not be read",
+            ))
         }
     }
 }
