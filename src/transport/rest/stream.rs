@@ -3,7 +3,7 @@
 //! The stream is made of calls down the road, one for each piece and at least one every two seconds: each is
 //! authenticated and decided anew, so nothing is read with a right that is gone. This file only paces them.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -21,12 +21,11 @@ use crate::pipeline::{Answer, Body, Call, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::routes::Route;
+use super::seats::{EACH, Seat};
 use super::{Rest, answer, extract};
 
 /// The tool that the stream is made of.
 pub(super) const TOOL: &str = "stream_audit";
-/// The most streams of one identity.
-const EACH: usize = 4;
 /// How often the right is checked when nothing happens.
 const CHECK: Duration = Duration::from_secs(2);
 /// How often a comment tells both sides that the other is there.
@@ -39,48 +38,6 @@ const PIECE: u64 = 200;
 const LAG: u64 = 1_000;
 /// Events that wait for the client.
 const WAITING: usize = 64;
-
-/// The streams that are open, by who reads.
-#[derive(Debug, Clone, Default)]
-pub struct Streams(Arc<Mutex<HashMap<String, usize>>>);
-
-impl Streams {
-    /// A seat for one more, if there is one.
-    fn take(&self, reader: &str) -> Option<Seat> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(reader.to_owned()).or_default();
-        if *count >= EACH {
-            return None;
-        }
-        *count += 1;
-        Some(Seat {
-            streams: self.clone(),
-            reader: reader.to_owned(),
-        })
-    }
-}
-
-/// One open stream; its place is free again when it is dropped.
-struct Seat {
-    streams: Streams,
-    reader: String,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = self
-            .streams
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.reader) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.reader);
-            }
-        }
-    }
-}
 
 /// Opens a stream behind `Last-Event-ID`, or behind now.
 pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -> Response {
@@ -237,7 +194,7 @@ impl Pace {
         let mut heartbeat = Instant::now() + HEARTBEAT;
         let mut fresh = self.piece.behind > 0;
         let mut check = Instant::now() + CHECK;
-        let mut waiting = std::collections::VecDeque::new();
+        let mut waiting = VecDeque::new();
         loop {
             if waiting.is_empty() && fresh {
                 if let Err(end) = self.look(PIECE).await {
