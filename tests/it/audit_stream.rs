@@ -138,7 +138,7 @@ async fn a_reader_that_falls_behind_is_closed_and_told() {
         house.execute("list_services", json!({})).await;
     }
     // The lag is looked at every two seconds.
-    tokio::time::sleep(Duration::from_millis(4500)).await;
+    tokio::time::sleep(Duration::from_millis(6500)).await;
     let mut last = level.id;
     let end = loop {
         let event = reader.next().await.expect("a last word");

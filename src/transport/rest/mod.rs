@@ -9,6 +9,7 @@ mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
 mod routes; // the route table
+mod seats; // how many streams one may have open
 mod stream; // records as they are written
 mod service; // the router behind a name of ours
 
@@ -30,8 +31,8 @@ use crate::wire::{Problem, ProblemCode};
 pub use layers::Hosts;
 pub use openapi::document as openapi;
 pub use routes::{ROUTES, Route};
+pub use seats::Streams;
 pub use service::Service;
-pub use stream::Streams;
 
 /// What every handler needs.
 #[derive(Clone)]

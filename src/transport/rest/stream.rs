@@ -3,7 +3,7 @@
 //! The stream is made of calls down the road, one for each piece and at least one every two seconds: each is
 //! authenticated and decided anew, so nothing is read with a right that is gone. This file only paces them.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -21,12 +21,11 @@ use crate::pipeline::{Answer, Body, Call, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::routes::Route;
+use super::seats::{EACH, Seat};
 use super::{Rest, answer, extract};
 
 /// The tool that the stream is made of.
 pub(super) const TOOL: &str = "stream_audit";
-/// The most streams of one identity.
-const EACH: usize = 4;
 /// How often the right is checked when nothing happens.
 const CHECK: Duration = Duration::from_secs(2);
 /// How often a comment tells both sides that the other is there.
@@ -35,52 +34,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const GATHER: Duration = Duration::from_millis(50);
 /// The most records of a piece.
 const PIECE: u64 = 200;
-/// A reader that was level and is further behind is closed.
+/// A reader that was level and stays further behind for as long as [`CHECK`] is closed.
 const LAG: u64 = 1_000;
 /// Events that wait for the client.
 const WAITING: usize = 64;
-
-/// The streams that are open, by who reads.
-#[derive(Debug, Clone, Default)]
-pub struct Streams(Arc<Mutex<HashMap<String, usize>>>);
-
-impl Streams {
-    /// A seat for one more, if there is one.
-    fn take(&self, reader: &str) -> Option<Seat> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(reader.to_owned()).or_default();
-        if *count >= EACH {
-            return None;
-        }
-        *count += 1;
-        Some(Seat {
-            streams: self.clone(),
-            reader: reader.to_owned(),
-        })
-    }
-}
-
-/// One open stream; its place is free again when it is dropped.
-struct Seat {
-    streams: Streams,
-    reader: String,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = self
-            .streams
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.reader) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.reader);
-            }
-        }
-    }
-}
 
 /// Opens a stream behind `Last-Event-ID`, or behind now.
 pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -> Response {
@@ -123,6 +80,7 @@ pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -
         call,
         level: piece.behind == 0,
         piece,
+        lags: None,
         sender,
         last,
         _seat: seat,
@@ -202,6 +160,8 @@ struct Pace {
     piece: Piece,
     /// Whether the reader was ever level with the trail: until then it catches up, and is not called slow.
     level: bool,
+    /// Since when it is too far behind.
+    lags: Option<Instant>,
     sender: mpsc::Sender<Bytes>,
     last: Arc<Mutex<Last>>,
     _seat: Seat,
@@ -234,7 +194,7 @@ impl Pace {
         let mut heartbeat = Instant::now() + HEARTBEAT;
         let mut fresh = self.piece.behind > 0;
         let mut check = Instant::now() + CHECK;
-        let mut waiting = std::collections::VecDeque::new();
+        let mut waiting = VecDeque::new();
         loop {
             if waiting.is_empty() && fresh {
                 if let Err(end) = self.look(PIECE).await {
@@ -243,7 +203,6 @@ impl Pace {
                 check = Instant::now() + CHECK;
                 waiting.extend(std::mem::take(&mut self.piece.events));
                 fresh = self.piece.behind > 0;
-                self.level |= !fresh;
             }
             let idle = waiting.is_empty() && !fresh;
             tokio::select! {
@@ -268,9 +227,6 @@ impl Pace {
                     if let Err(end) = self.look(0).await {
                         return end;
                     }
-                    if self.level && self.piece.behind > LAG {
-                        return End::Lagged;
-                    }
                     fresh |= self.piece.behind > 0;
                 }
                 () = sleep_until(heartbeat), if idle => {
@@ -279,6 +235,15 @@ impl Pace {
                 }
             }
         }
+    }
+
+    /// Whether the reader is near enough, or not too far for long: a burst leaves everybody behind for a moment.
+    fn keeps_up(&mut self) -> bool {
+        if !self.level || self.piece.behind <= LAG {
+            self.lags = None;
+            return true;
+        }
+        self.lags.get_or_insert_with(Instant::now).elapsed() < CHECK
     }
 
     /// Calls the tool for so many records behind the position.
@@ -294,7 +259,12 @@ impl Pace {
                 ..
             }) => {
                 self.piece = Piece::of(&result);
-                Ok(())
+                self.level |= self.piece.behind == 0;
+                if self.keeps_up() {
+                    Ok(())
+                } else {
+                    Err(End::Lagged)
+                }
             }
             Ok(answer) => Err(End::Refused(match answer.body {
                 Body::Refused => answer.decision.reason().to_owned(),
