@@ -47,7 +47,7 @@ pub enum PatternError {
 /// A compiled glob over a whole name, ASCII case-insensitive (`spec/decision.md`, "Names and patterns").
 #[derive(Clone)]
 pub struct Pattern {
-    text: String,
+    text: Box<str>,
     matcher: Matcher,
 }
 
@@ -57,15 +57,15 @@ enum Matcher {
     /// `*`
     Any,
     /// `delete_database`, lower case.
-    Exact(String),
+    Exact(Box<str>),
     /// `delete_*`, the literal in lower case.
-    Prefix(String),
+    Prefix(Box<str>),
     /// `*_production`, the literal in lower case.
-    Suffix(String),
+    Suffix(Box<str>),
     /// `*prod*`, the literal in lower case.
-    Inner(String),
-    /// All else.
-    Glob(GlobMatcher),
+    Inner(Box<str>),
+    /// All else. Boxed: a registry holds a hundred thousand patterns, of which few are globs.
+    Glob(Box<GlobMatcher>),
 }
 
 impl Pattern {
@@ -80,17 +80,17 @@ impl Pattern {
         let matcher = if text == "*" {
             Matcher::Any
         } else if plain(&lower) {
-            Matcher::Exact(lower)
+            Matcher::Exact(lower.into())
         } else if let Some(prefix) = lower.strip_suffix('*').filter(|part| plain(part)) {
-            Matcher::Prefix(prefix.to_owned())
+            Matcher::Prefix(prefix.into())
         } else if let Some(suffix) = lower.strip_prefix('*').filter(|part| plain(part)) {
-            Matcher::Suffix(suffix.to_owned())
+            Matcher::Suffix(suffix.into())
         } else if let Some(inner) = lower
             .strip_prefix('*')
             .and_then(|rest| rest.strip_suffix('*'))
             .filter(|part| plain(part) && !part.is_empty())
         {
-            Matcher::Inner(inner.to_owned())
+            Matcher::Inner(inner.into())
         } else {
             let glob = GlobBuilder::new(text)
                 .case_insensitive(true)
@@ -99,10 +99,10 @@ impl Pattern {
                 .empty_alternates(true)
                 .build()
                 .map_err(|fault| PatternError::Library(fault.kind().to_string()))?;
-            Matcher::Glob(glob.compile_matcher())
+            Matcher::Glob(Box::new(glob.compile_matcher()))
         };
         Ok(Self {
-            text: text.to_owned(),
+            text: text.into(),
             matcher,
         })
     }

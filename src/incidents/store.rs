@@ -94,8 +94,8 @@ pub trait IncidentStore: Send + Sync {
     /// When the store cannot be read.
     fn touched_since(&self, since: Timestamp) -> Result<Vec<Incident>, StoreFailure>;
 
-    /// The number of the first record of the unbroken run of records since then, up to the newest; one more than
-    /// the newest when there is none.
+    /// Where the unbroken run of records since then begins, of those that [`IncidentStore::telling`] tells: one behind
+    /// the last of them that is older.
     ///
     /// # Errors
     /// When the store cannot be read.

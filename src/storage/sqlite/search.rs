@@ -7,7 +7,10 @@ use rusqlite::{Connection, params_from_iter};
 use super::super::error::StoreError;
 use super::audit::{load_head, parse};
 use super::reader::count;
-use crate::audit::{AuditRecord, Filter, Status, kind_code, status_code};
+use crate::audit::{AuditRecord, Filter, RecordKind, Status, kind_code, status_code};
+
+/// One in so many is many.
+const MANY: u64 = 64;
 
 /// What a search found.
 pub(super) struct Found {
@@ -54,10 +57,10 @@ impl<'a> Search<'a> {
         }
         search.and("at >=", instant(filter.since));
         search.and("at <", instant(filter.until));
-        search.and(
-            "kind =",
-            filter.kind.map(|kind| Value::from(kind_code(kind))),
-        );
+        if let Some(kind) = filter.kind {
+            // Written out, not bound: only so does SQLite see that the index of changes holds them all.
+            search.must(&format!("kind = {}", kind_code(kind)));
+        }
         search
     }
 
@@ -83,14 +86,36 @@ impl<'a> Search<'a> {
     }
 
     fn page_by_index(&self, before: Option<u64>, limit: usize) -> Result<Found, StoreError> {
-        let total = self.total()?;
+        if *self.filter == Filter::default() {
+            let total = load_head(self.connection)?.0.seq;
+            return self.page_of_many(Index::Records, total, before, limit);
+        }
+        if let Some(index) = self.index() {
+            let total = self.total(index)?;
+            return self.page_of_many(index, total, before, limit);
+        }
+        // An index is far shorter than the records are. Where few fit, one way through it finds them all; where
+        // many do, they are met soon enough on the way back through the records.
+        match self.few()? {
+            Some(few) => self.page_of_few(few, before, limit),
+            None => self.page_of_many(Index::Records, self.total(Index::Agent)?, before, limit),
+        }
+    }
+
+    /// The newest that fit, on this way.
+    fn page_of_many(
+        &self,
+        index: Index,
+        total: u64,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
         let mut values = self.values.clone();
         let mut condition = self.condition.clone();
         if let Some(before) = before {
             values.push(Value::from(before.cast_signed()));
             condition = format!("{condition} AND seq < ?{}", values.len());
         }
-        let index = self.index(total)?;
         let sql = format!(
             "SELECT text FROM records WHERE rowid IN \
              (SELECT seq FROM records {} WHERE {condition} ORDER BY {} DESC LIMIT {}) \
@@ -114,13 +139,52 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn total(&self) -> Result<u64, StoreError> {
-        if *self.filter == Filter::default() {
-            return Ok(load_head(self.connection)?.0.seq);
-        }
+    /// The newest of these.
+    fn page_of_few(
+        &self,
+        mut few: Vec<i64>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let total = u64::try_from(few.len()).unwrap_or(u64::MAX);
+        few.retain(|seq| before.is_none_or(|before| seq.cast_unsigned() < before));
+        few.sort_unstable_by_key(|&seq| std::cmp::Reverse(seq));
+        let more = few.len() > limit;
+        few.truncate(limit);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT text FROM records WHERE rowid = ?1")?;
+        let records = few.into_iter().map(|seq| {
+            let text: String = statement.query_row([seq], |row| row.get(0))?;
+            parse(&text)
+        });
+        Ok(Found {
+            records: records.collect::<Result<_, _>>()?,
+            total,
+            more,
+        })
+    }
+
+    /// The numbers of all that fit, if they are few among all.
+    fn few(&self) -> Result<Option<Vec<i64>>, StoreError> {
+        let most = load_head(self.connection)?.0.seq / MANY;
+        let sql = format!(
+            "SELECT seq FROM records {} WHERE {} LIMIT {}",
+            Index::Agent.clause(),
+            self.condition,
+            most + 1
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let found = statement.query_map(params_from_iter(&self.values), |row| row.get(0))?;
+        let found: Vec<i64> = found.collect::<Result<_, _>>()?;
+        let are_few = u64::try_from(found.len()).is_ok_and(|found| found <= most);
+        Ok(are_few.then_some(found))
+    }
+
+    fn total(&self, index: Index) -> Result<u64, StoreError> {
         let sql = format!(
             "SELECT count(*) FROM records {} WHERE {}",
-            self.index(0)?.clause(),
+            index.clause(),
             self.condition
         );
         let total: i64 = self
@@ -130,18 +194,18 @@ impl<'a> Search<'a> {
         Ok(total.cast_unsigned())
     }
 
-    /// By agent or tool if the filter has one. Otherwise newest first through the records themselves while
-    /// many fit, and through an index, which is far shorter than they are, once few do.
-    fn index(&self, total: u64) -> Result<Index, StoreError> {
-        if self.filter.agent_id.is_some() {
-            return Ok(Index::Agent);
+    /// The index that leads straight to what fits, if there is one.
+    const fn index(&self) -> Option<Index> {
+        let changes = matches!(self.filter.kind, Some(RecordKind::Change));
+        if changes && self.filter.action_type.is_some() {
+            Some(Index::Changes)
+        } else if self.filter.agent_id.is_some() {
+            Some(Index::Agent)
+        } else if self.filter.tool.is_some() {
+            Some(Index::Tool)
+        } else {
+            None
         }
-        if self.filter.tool.is_some() {
-            return Ok(Index::Tool);
-        }
-        let all = load_head(self.connection)?.0.seq;
-        let many = total > 0 && total >= all / 64;
-        Ok(if many { Index::Records } else { Index::Agent })
     }
 
     fn page_with_text(
@@ -186,6 +250,7 @@ impl<'a> Search<'a> {
 enum Index {
     Agent,
     Tool,
+    Changes,
     Records,
 }
 
@@ -194,13 +259,14 @@ impl Index {
         match self {
             Self::Agent => "INDEXED BY records_by_agent",
             Self::Tool => "INDEXED BY records_by_tool",
+            Self::Changes => "INDEXED BY records_of_changes",
             Self::Records => "NOT INDEXED",
         }
     }
 
     const fn order(self) -> &'static str {
         match self {
-            Self::Agent | Self::Tool => "seq",
+            Self::Agent | Self::Tool | Self::Changes => "seq",
             Self::Records => "rowid",
         }
     }
