@@ -1,4 +1,4 @@
-"""google-adk's `McpToolset`, with which kagent's agents call tools: no model, but the same calls in the same session."""
+"""google-adk's `McpToolset`, as kagent's agents hold it: no model, but the same calls in the same session."""
 
 from types import SimpleNamespace
 

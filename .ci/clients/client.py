@@ -1,5 +1,6 @@
 """A client program under test: orders in, answers out, each within a time."""
 
+import atexit
 import json
 import os
 import queue
@@ -25,6 +26,7 @@ class Client:
                 stderr=errors,
                 env={**os.environ, **settings},
             )
+        atexit.register(self._process.kill)  # only if something goes wrong here: what has ended is left alone
         self._answers: queue.Queue[dict] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -66,4 +68,7 @@ class Client:
             self._process.kill()
             self._process.wait()
             return f"runs on {ENDS_WITHIN:.0f} s after its input ended; its log: {self._tail()}"
-        return None if status == 0 else f"ends with {status}; its log: {self._tail()}"
+        if status == 0:
+            return None
+        said = self._answers.get_nowait() if not self._answers.empty() else {}
+        return f"ends with {status}: {said.get('failure', self._tail())}"

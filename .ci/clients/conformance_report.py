@@ -2,8 +2,9 @@
 
     conformance_report.py REVISION REQUIREMENTS RESULTS [--without-fixtures] [SCENARIO...]
 
-RESULTS is the folder that the suite wrote, with what it printed in `log`. Without scenarios, those count that REQUIREMENTS scores, and each of them
-must have run; the others are shown. A warning never fails: the suite uses it for what the specification says should be.
+RESULTS is the folder that the suite wrote, with what it printed in `log`. Without scenarios, those count that
+REQUIREMENTS scores, and each of them must have run; the others are shown. A warning never fails: the suite uses it for
+what the specification says should be.
 """
 
 import json
@@ -68,7 +69,8 @@ def main() -> int:
         else:
             show("ok", revision, scenario, checks)
     for scenario in sorted(results.keys() - set(counting)):
-        print(f"      {revision} {scenario}: {'fails' if fails(results[scenario], False) else 'passes'}, and does not count")
+        verdict = "fails" if fails(results[scenario], False) else "passes"
+        print(f"      {revision} {scenario}: {verdict}, and does not count")
     print(f"{revision}: {len(counting) - len(failed)} of {len(counting)} scenarios pass")
     if failed:
         print(f"failed: {' '.join(failed)}")

@@ -26,7 +26,8 @@ class Report:
         self._steps += 1
         if wrong:
             self._failed.append(f"{client}: {step}")
-        print(f"{'FAIL' if wrong else 'ok':<5} {client:<20} {step}{': ' if wrong or detail else ''}{wrong or detail}", flush=True)
+        said = wrong or detail
+        print(f"{'FAIL' if wrong else 'ok':<5} {client:<25} {step}{f': {said}' if said else ''}", flush=True)
         return not wrong
 
     def log_on_failure(self, gateway: Gateway) -> None:
@@ -90,4 +91,5 @@ def check_denied(report: Report, client: Client, step: str = "denied call") -> N
 def check_progress(report: Report, client: Client) -> None:
     """A progress token breaks nothing; a call that is over at once need not report any."""
     answer = client.ask(do="call", tool="get_service_status", arguments=CACHE, progress=True)
-    report.step(client.name, "call with a progress token", wrong_allowed(answer), f"{answer.get('notifications')} notifications")
+    detail = f"{answer.get('notifications')} notifications"
+    report.step(client.name, "call with a progress token", wrong_allowed(answer), detail)

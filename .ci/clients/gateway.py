@@ -1,5 +1,6 @@
 """A gateway that is started, stopped and started again over the same port and data directory."""
 
+import atexit
 import os
 import re
 import signal
@@ -30,6 +31,7 @@ class Gateway:
         written = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
+        atexit.register(self._process.kill)  # only if something goes wrong here: what has ended is left alone
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline:
             if address := URL.search(self.log.read_bytes()[written:].decode(errors="replace")):

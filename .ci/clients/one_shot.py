@@ -49,31 +49,32 @@ def check_curl(report: Report, url: str) -> None:
         report.step("curl", f"denied call, {name}", wrong or wrong_denied(flat(result)))
 
 
+def inspector(tools: str, work: Path, *arguments: str) -> tuple[dict, str | None]:
+    """Returns what Inspector prints, or what is wrong with it."""
+    node = f"{tools}/node_modules/node/bin/node"
+    command = [node, f"{tools}/node_modules/.bin/mcp-inspector", "--cli", *arguments, "--format", "json"]
+    # It keeps a catalogue in the home directory, which is not ours to write.
+    settings = {**os.environ, "HOME": str(work)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN, env=settings)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        return {}, f"expected JSON, came {done.returncode}: {done.stdout[:300]} {done.stderr[:600]}"
+    # 5 says that the tool answered with isError, and the answer is printed all the same.
+    wrong = None if done.returncode in (0, 5) else f"expected 0, came {done.returncode}: {done.stderr[:900]}"
+    return answer.get("result", answer), wrong
+
+
 def check_inspector(report: Report, url: str, tools: str, work: Path) -> None:
     """Inspector as a person runs it; `--strict` fails on a schema that some client cannot read."""
     for era in ("legacy", "auto"):
-
-        def inspector(*arguments: str) -> tuple[dict, str | None]:
-            command = [f"{tools}/node_modules/node/bin/node", f"{tools}/node_modules/.bin/mcp-inspector", "--cli", url]
-            command += ["--transport", "http", "--protocol-era", era, "--format", "json", *arguments]
-            # It keeps a catalogue in the home directory, which is not ours to write.
-            settings = {**os.environ, "HOME": str(work)}
-            done = subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN, env=settings)
-            try:
-                answer = json.loads(done.stdout)
-            except ValueError:
-                return {}, f"expected JSON, came {done.returncode}: {done.stdout[:300]} {done.stderr[:600]}"
-            # 5 says that the tool answered with isError, and prints its answer all the same.
-            return answer.get("result", answer), None if done.returncode in (0, 5) else f"ends with {done.returncode}: {done.stderr[:900]}"
-
-        def call(tool: str) -> tuple[dict, str | None]:
-            return inspector("--method", "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(CACHE))
-
         name = f"inspector {era}"
-        result, wrong = inspector("--method", "tools/list", "--strict")
+        server = [url, "--transport", "http", "--protocol-era", era]
+        result, wrong = inspector(tools, work, *server, "--method", "tools/list", "--strict")
         listed = {"tools": [tool["name"] for tool in result.get("tools", [])]}
         report.step(name, "strict list", wrong or wrong_list(listed))
-        result, wrong = call("get_service_status")
+        call = [*server, "--method", "tools/call", "--tool-args-json", json.dumps(CACHE), "--tool-name"]
+        result, wrong = inspector(tools, work, *call, "get_service_status")
         report.step(name, "allowed call", wrong or wrong_allowed(flat(result)))
-        result, wrong = call("restart_service")
+        result, wrong = inspector(tools, work, *call, "restart_service")
         report.step(name, "denied call", wrong or wrong_denied(flat(result)))

@@ -20,7 +20,8 @@ def check(report: Report, binary: str, work: Path, programs: dict) -> None:
     for name in SPEAKING:
         folder = work / f"stdio-{name.replace(' ', '-')}"
         folder.mkdir()
-        check_client(report, f"{name} stdio", programs[name], [binary, "stdio", "--data-dir", str(folder / "data")], folder)
+        server = [binary, "stdio", "--data-dir", str(folder / "data")]
+        check_client(report, f"{name} stdio", programs[name], server, folder)
 
 
 def check_bridge(report: Report, binary: str, work: Path, programs: dict, url: str) -> None:
@@ -64,10 +65,15 @@ def check_raw(report: Report, binary: str, work: Path) -> None:
         return
     wrong = None if done.returncode == 0 else f"expected 0, came {done.returncode}: {done.stderr[-600:]}"
     report.step("stdio", "ends when stdin ends", wrong)
+    report.step("stdio", "answers what was asked before stdin ended", wrong_lines(done.stdout))
+
+
+def wrong_lines(text: str) -> str | None:
+    """Returns what is wrong with stdout, on which both requests must have their results."""
+    came = f"came {text[:400]!r}"
     try:
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        answers = [json.loads(line) for line in text.splitlines()]
     except ValueError:
-        report.step("stdio", "answers what was asked before stdin ended", f"expected JSON lines, came {done.stdout[:400]!r}")
-        return
+        return f"expected lines of JSON, {came}"
     ids = sorted(answer["id"] for answer in answers if "result" in answer)
-    report.step("stdio", "answers what was asked before stdin ended", None if ids == [1, 2] else f"came {done.stdout[:400]!r}")
+    return None if ids == [1, 2] else f"expected the results of requests 1 and 2, {came}"
