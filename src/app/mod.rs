@@ -6,6 +6,7 @@ mod tasks; // what goes on beside calls
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +18,15 @@ use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::Clock;
 use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
-use crate::identity::LocalAuthenticator;
+use crate::identity::{LocalAuthenticator, Sessions};
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
+use crate::transport;
+use crate::transport::mcp::{self, Mcp};
+use crate::transport::rest::{Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -89,6 +92,7 @@ pub struct App {
     stop: CancellationToken,
     streams: Streams,
     body_limit: usize,
+    session_idle: Duration,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
     _store: Store,
@@ -178,6 +182,7 @@ impl App {
             stop: CancellationToken::new(),
             streams: Streams::default(),
             body_limit: config.body_limit,
+            session_idle: config.session_idle,
             hosts: Arc::new(hosts(config)),
             _store: store,
         })
@@ -186,13 +191,24 @@ impl App {
     /// The service for callers from the network.
     #[must_use]
     pub fn public_service(&self) -> Service {
-        rest::service(self.rest(Door::Rest))
+        transport::service(self.rest(Door::Rest), self.mcp(Door::Mcp))
     }
 
     /// The service for commands of this machine's operator.
     #[must_use]
     pub fn command_service(&self) -> Service {
-        rest::service(self.rest(Door::Cli))
+        transport::service(self.rest(Door::Cli), self.mcp(Door::Stdio))
+    }
+
+    fn mcp(&self, door: Door) -> Mcp {
+        Mcp::new(mcp::Parts {
+            pipeline: Arc::clone(&self.pipeline),
+            running: self.running.clone(),
+            stop: self.stop.clone(),
+            door,
+            body_limit: self.body_limit,
+            session_idle: self.session_idle,
+        })
     }
 
     fn rest(&self, door: Door) -> Rest {
@@ -294,6 +310,8 @@ impl Rooms<'_> {
             data_dir.to_owned(),
         );
         offers.push(Arc::new(governance));
+        let sessions = Sessions::open(&**self.store.states(), self.clock.monotonic())
+            .map_err(|fault| OpenError::Store(fault.to_string()))?;
         let pipeline = Arc::new(Pipeline::new(Stations {
             authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
             registry: Arc::clone(self.gate.registry()),
@@ -301,6 +319,7 @@ impl Rooms<'_> {
             catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
             recorder: self.recorder.clone(),
             clock: Arc::clone(self.clock),
+            sessions: Arc::new(sessions),
         }));
         decision_point
             .values()

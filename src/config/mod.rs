@@ -7,6 +7,7 @@ mod settings; // every setting there is
 mod typed; // texts become values
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::incidents;
 use crate::policy_admin::Loosening;
@@ -87,6 +88,8 @@ pub struct Config {
     pub sync_everything: bool,
     /// When an agent is suspended for its denials.
     pub violations: incidents::Config,
+    /// How long an MCP session that nobody uses stays in memory.
+    pub session_idle: Duration,
     /// Every setting with its origin.
     pub resolved: Vec<Resolved>,
     /// What the operator should know.

@@ -138,6 +138,13 @@ pub const SETTINGS: &[Setting] = &[
         "10m",
         "how far back denied runs count: 90s, 10m, 24h at most",
     ),
+    row(
+        "mcp.session_idle",
+        None,
+        None,
+        "5m",
+        "how long an MCP session that nobody uses stays in memory, 1s to 24h; the store keeps it after that",
+    ),
 ];
 
 impl Setting {

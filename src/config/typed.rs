@@ -72,6 +72,7 @@ pub(super) fn typed(
         &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
     );
     let violations = violations(&get, &mut wrong);
+    let session_idle = session_idle(&get, &mut wrong);
     supported(&get, &mut wrong);
     let list = |key: &str| {
         get(key)
@@ -97,9 +98,22 @@ pub(super) fn typed(
         body_limit,
         sync_everything,
         violations,
+        session_idle,
         warnings,
         resolved,
     }
+}
+
+fn session_idle<'a>(
+    get: &impl Fn(&str) -> &'a str,
+    wrong: &mut impl FnMut(&str, &str),
+) -> Duration {
+    duration(get("mcp.session_idle"))
+        .filter(|idle| (Duration::from_secs(1)..=WINDOW_CAP).contains(idle))
+        .unwrap_or_else(|| {
+            wrong("mcp.session_idle", "a length from 1s to 24h, as 90s or 10m");
+            WINDOW_CAP
+        })
 }
 
 /// Refuses what a later version will support: it must not look as if it held.

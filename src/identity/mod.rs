@@ -1,11 +1,13 @@
 //! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
 
 mod local; // whoever stands on this machine
+mod sessions; // whose each session is
 
 use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, Roles};
 
 pub use local::LocalAuthenticator;
+pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};
 
 /// What a door found of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
