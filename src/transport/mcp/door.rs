@@ -47,6 +47,7 @@ impl Mcp {
         let guest = Guest {
             caller,
             credentials: Credentials::None,
+            session: session_of(request.headers()).map(Arc::from),
         };
         self.admit(request, &guest).await.unwrap_or_else(|fault| {
             if fault.status.is_client_error() {
