@@ -93,6 +93,7 @@ pub struct App {
     streams: Streams,
     body_limit: usize,
     session_idle: Duration,
+    state_key: [u8; 32],
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
     _store: Store,
@@ -183,6 +184,7 @@ impl App {
             streams: Streams::default(),
             body_limit: config.body_limit,
             session_idle: config.session_idle,
+            state_key: start::state_key()?,
             hosts: Arc::new(hosts(config)),
             _store: store,
         })
@@ -208,6 +210,7 @@ impl App {
             door,
             body_limit: self.body_limit,
             session_idle: self.session_idle,
+            state_key: self.state_key,
         })
     }
 

@@ -1,10 +1,12 @@
 //! From an answer of the road to the result of a tool call (`spec/mcp.md`, "Results").
 
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
 use crate::pipeline::{Answer, Body, Code, Decision, Effect, Unanswered};
+
+use super::native::{self, Ended};
 
 /// The name under which a result carries the attempt that it came of.
 const ACTION_ID: &str = "policyguard/action_id";
@@ -15,14 +17,20 @@ const ACTION_ID: &str = "policyguard/action_id";
 /// When the caller is to learn no more than that there is no such tool.
 pub(super) fn result(
     answer: Answer,
+    in_mcp: bool,
     shown: impl FnOnce(&Decision) -> bool,
-) -> Result<CallToolResult, ErrorData> {
+) -> Result<CallToolResponse, ErrorData> {
     let Answer { decision, body } = answer;
     let mut result = match body {
+        Body::Done(value) if in_mcp => match native::ended::<CallToolResult>(value)? {
+            Ended::Complete(result) => result,
+            Ended::InputRequired(question) => return Ok(question.into()),
+        },
+        Body::Failed { message, detail } if in_mcp => native::failed(detail, message)?,
         Body::Done(value) => done(value),
         Body::Failed { message, detail } => {
             let told = json!({ "success": false, "error": message, "detail": detail });
-            failed(format!("The tool failed: {message}"), told)
+            failed(message, told)
         }
         Body::Mendable {
             error,
@@ -43,10 +51,10 @@ pub(super) fn result(
             failed(refusal(&decision), told)
         }
     };
-    let mut meta = MetaObject::new();
+    let mut meta = result.meta.take().unwrap_or_default();
     meta.insert(ACTION_ID.to_owned(), json!(decision.request().action_id));
     result.meta = Some(meta);
-    Ok(result)
+    Ok(result.into())
 }
 
 /// The error of a call that has no answer: the attempt's name, and nothing of what went wrong inside.
@@ -93,7 +101,7 @@ fn failed(text: String, told: Value) -> CallToolResult {
 }
 
 /// The refusal in words that a model can act on.
-fn refusal(decision: &Decision) -> String {
+pub(super) fn refusal(decision: &Decision) -> String {
     let sentence = |text: &str| {
         let text = text.trim_end_matches('.');
         format!("{text}. ")

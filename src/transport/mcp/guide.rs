@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 
 use crate::pipeline::Body;
 
-use super::handler::{FRESH, Handler};
+use super::Road;
+use super::calls::Inputs;
+use super::handler::FRESH;
+use super::shelves::given;
 
 /// How the address of a policy begins.
-const SCHEME: &str = "policy://";
+pub(super) const SCHEME: &str = "policy://";
 /// The name of the guide.
-const GUIDE: &str = "decision-guide";
+pub(super) const GUIDE: &str = "decision-guide";
 /// The most policies that are listed; more are read by the tool.
 const MOST: u64 = 1_000;
 /// The guide itself.
@@ -23,12 +26,14 @@ const TEXT: &str = include_str!("guide.md");
 
 /// The policies that the caller may read: what `list_policies` answers it.
 pub(super) async fn policies(
-    handler: &Handler,
+    road: &Road,
     context: &RequestContext<RoleServer>,
 ) -> Result<Vec<Resource>, ErrorData> {
     let mut arguments = Map::new();
     arguments.insert("limit".to_owned(), json!(MOST));
-    let answer = handler.run("list_policies", arguments, context).await?;
+    let answer = road
+        .run("list_policies", arguments, Inputs::default(), context)
+        .await?;
     let Body::Done(found) = answer.body else {
         return Ok(Vec::new());
     };
@@ -47,7 +52,7 @@ pub(super) async fn policies(
 
 /// The policy at this address: what `get_policy` answers the caller.
 pub(super) async fn policy(
-    handler: &Handler,
+    road: &Road,
     uri: &str,
     context: &RequestContext<RoleServer>,
 ) -> Result<ReadResourceResult, ErrorData> {
@@ -58,10 +63,13 @@ pub(super) async fn policy(
     let id = uri.strip_prefix(SCHEME).ok_or_else(missing)?;
     let mut arguments = Map::new();
     arguments.insert("policy_id".to_owned(), json!(id));
-    let answer = handler.run("get_policy", arguments, context).await?;
-    let Body::Done(policy) = answer.body else {
+    let answer = road
+        .run("get_policy", arguments, Inputs::default(), context)
+        .await?;
+    if matches!(answer.body, Body::Mendable { .. }) {
         return Err(missing());
-    };
+    }
+    let policy = given(answer)?;
     let contents =
         ResourceContents::text(policy.to_string(), uri).with_mime_type("application/json");
     Ok(ReadResourceResult::new(vec![contents])
@@ -75,6 +83,17 @@ pub(super) fn template() -> ResourceTemplate {
     template.description = Some("A policy in force, by its id".to_owned());
     template.mime_type = Some("application/json".to_owned());
     template
+}
+
+/// Ids of policies that begin like this.
+pub(super) async fn completed(
+    road: &Road,
+    start: &str,
+    context: &RequestContext<RoleServer>,
+) -> Result<Vec<String>, ErrorData> {
+    let policies = policies(road, context).await?;
+    let ids = policies.into_iter().map(|policy| policy.name);
+    Ok(ids.filter(|id| id.starts_with(start)).collect())
 }
 
 /// The guide, as lists show it.

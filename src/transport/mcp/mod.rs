@@ -1,16 +1,26 @@
 //! MCP: one more door of the same road; no tool, rule or record is written here (`spec/mcp.md`).
+#![expect(
+    deprecated,
+    reason = "the library marks what the newest revision left out; clients of older ones use it"
+)]
 
 mod answer; // from an answer of the road to a result
+mod calls; // a call on the road, with a way back
 mod door; // `/mcp`: which service reads a request, and errors in JSON-RPC
 mod fault; // those errors
 mod guide; // what there is beside tools: policies to read, a guide to decisions
 mod handler; // what every revision asks of a server
+mod line; // the way back from a tool to its client
 mod listed; // tools as MCP shows them
+mod native; // answers in MCP's own words
 mod sessions; // sessions that outlive the process
+mod shelves; // resources and prompts of backends
+mod state; // what clients keep for tools that ask back
+mod wishes; // what a session asked to be told
 mod watch; // tells clients when what they may see has changed
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rmcp::model::Tool;
@@ -42,6 +52,8 @@ pub struct Parts {
     pub body_limit: usize,
     /// How long a session that nobody uses stays in memory; the store keeps it longer.
     pub session_idle: Duration,
+    /// Seals what clients keep for tools that ask back.
+    pub state_key: [u8; 32],
 }
 
 /// The MCP door.
@@ -61,6 +73,8 @@ pub struct Mcp {
 struct Guest {
     caller: Caller,
     credentials: Credentials,
+    /// The session that it speaks in.
+    session: Option<Arc<str>>,
 }
 
 /// The road as this door sees it.
@@ -70,6 +84,9 @@ struct Road {
     stop: CancellationToken,
     /// The catalogue, as MCP words it.
     tools: HashMap<Arc<str>, Tool>,
+    states: state::States,
+    /// What sessions asked to be told.
+    wishes: Mutex<wishes::Wishes>,
 }
 
 impl Road {
@@ -96,6 +113,12 @@ impl Road {
             .collect())
     }
 
+    /// Whether the tool answers in MCP's own words.
+    fn is_in_mcp(&self, tool: &str) -> bool {
+        let definition = self.pipeline.catalog().definition(tool);
+        definition.is_some_and(|definition| definition.in_mcp)
+    }
+
     /// Whether the caller may learn why it was denied: of a tool that it is shown, or one of medium trust of any.
     fn may_know(&self, decision: &Decision) -> bool {
         decision.request().principal.trust >= TrustLevel::Medium
@@ -113,6 +136,7 @@ impl Mcp {
             door,
             body_limit,
             session_idle,
+            state_key,
         } = parts;
         let tools = listed::tools(pipeline.catalog().definitions());
         let road = Arc::new(Road {
@@ -120,6 +144,8 @@ impl Mcp {
             running,
             stop: stop.clone(),
             tools,
+            states: state::States::new(&state_key),
+            wishes: Mutex::default(),
         });
         let handler = Arc::new(handler::Handler::new(Arc::clone(&road)));
         let serve = move || Ok(Arc::clone(&handler));

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::service::{Peer, SubscriptionContext};
+use rmcp::model::ResourceUpdatedNotificationParam;
+use rmcp::service::{Peer, ServiceError, SubscriptionContext};
 
-use super::{Guest, Road};
+use super::{Guest, Road, guide};
 
 /// Changes that come together are told once.
 const TOGETHER: Duration = Duration::from_millis(100);
@@ -24,24 +25,54 @@ struct Seen {
 pub(super) fn session(road: Arc<Road>, guest: Guest, peer: Peer<RoleServer>) {
     let running = road.running.clone();
     running.spawn(async move {
-        let mut watch = Watch::new(&road, guest);
-        loop {
-            let changed = tokio::select! {
-                changed = watch.next() => changed,
-                () = tokio::time::sleep(LOOK) => Changed::default(),
-                () = road.stop.cancelled() => return,
-            };
-            if peer.is_transport_closed() {
-                return;
-            }
-            if changed.tools && peer.notify_tool_list_changed().await.is_err() {
-                return;
-            }
-            if changed.policies && peer.notify_resource_list_changed().await.is_err() {
-                return;
-            }
+        let session = guest.session.clone();
+        watch_session(&road, guest, &peer).await;
+        if let Some(session) = session {
+            road.wishes().remove(&session);
         }
     });
+}
+
+async fn watch_session(road: &Road, guest: Guest, peer: &Peer<RoleServer>) {
+    let mut watch = Watch::new(road, guest);
+    loop {
+        let changed = tokio::select! {
+            changed = watch.next() => changed,
+            () = tokio::time::sleep(LOOK) => Changed::default(),
+            () = road.stop.cancelled() => return,
+        };
+        if peer.is_transport_closed() {
+            return;
+        }
+        if changed.tools && peer.notify_tool_list_changed().await.is_err() {
+            return;
+        }
+        if changed.policies && tell_of_policies(road, &watch.guest, peer).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells a session that policies changed, and of those that it watches that each may have.
+async fn tell_of_policies(
+    road: &Road,
+    guest: &Guest,
+    peer: &Peer<RoleServer>,
+) -> Result<(), ServiceError> {
+    peer.notify_resource_list_changed().await?;
+    let watched: Vec<String> = {
+        let wishes = road.wishes();
+        let wish = guest.session.as_ref().and_then(|id| wishes.get(id));
+        let uris = wish.into_iter().flat_map(|wish| &wish.resources);
+        uris.filter(|uri| uri.starts_with(guide::SCHEME))
+            .cloned()
+            .collect()
+    };
+    for uri in watched {
+        let params = ResourceUpdatedNotificationParam::new(uri);
+        peer.notify_resource_updated(params).await?;
+    }
+    Ok(())
 }
 
 /// Watches for a subscription until its client cancels it or the server stops.
@@ -62,6 +93,13 @@ pub(super) async fn subscription(road: &Arc<Road>, guest: &Guest, context: &Subs
         }
         if policies && sink.notify_resource_list_changed().await.is_err() {
             return;
+        }
+        let watched = accepted.resource_subscriptions.iter().flatten();
+        let watched = watched.filter(|uri| changed.policies && uri.starts_with(guide::SCHEME));
+        for uri in watched {
+            if sink.notify_resource_updated(uri.clone()).await.is_err() {
+                return;
+            }
         }
     }
 }
