@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, McpRole};
 use crate::transport::{Doors, serve};
 
 use super::client::SOCKET;
@@ -83,13 +83,18 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
     } else {
         ""
     };
+    let models = match config.mcp_role {
+        McpRole::Agent => "",
+        McpRole::Operator => "\n  MODELS over MCP may do what an operator may (mcp.role)",
+        McpRole::Admin => "\n  MODELS over MCP may do what an admin may (mcp.role)",
+    };
     writeln!(
         std::io::stderr(),
         "policyguard {version}\n\
          \x20 REST    http://{address}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
-         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port",
+         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port{models}",
         version = env!("CARGO_PKG_VERSION"),
         socket = config.data_dir.join(SOCKET).display(),
         name = bundle.name,

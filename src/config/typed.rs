@@ -7,7 +7,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
-use super::{AuthMode, Config, Resolved};
+use super::{AuthMode, Config, McpRole, Resolved};
 
 /// The longest body that can be allowed (`spec/limits.md`).
 const BODY_CAP: usize = 4 * 1024 * 1024;
@@ -71,6 +71,10 @@ pub(super) fn typed(
         "`warn` or `refuse` (`second_person` is not supported yet)",
         &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
     );
+    let mcp_role = McpRole::parse(get("mcp.role")).unwrap_or_else(|| {
+        wrong("mcp.role", "`agent`, `operator` or `admin`");
+        McpRole::default()
+    });
     let violations = violations(&get, &mut wrong);
     supported(&get, &mut wrong);
     let list = |key: &str| {
@@ -92,6 +96,7 @@ pub(super) fn typed(
             .map(PathBuf::from),
         loosening,
         auth: AuthMode::Local,
+        mcp_role,
         log_level: get("log.level").to_owned(),
         log_format,
         body_limit,

@@ -1,19 +1,24 @@
 //! The first station: who calls.
 
-use crate::identity::Identity;
+use crate::audit::Caller;
+use crate::identity::{Credentials, Identity};
 
-use super::{Call, Pipeline, Unanswered};
+use super::{Pipeline, Unanswered};
 
 impl Pipeline {
     /// Tells who calls.
     ///
     /// # Errors
     /// When the credential is not accepted; the refusal is counted on the trail.
-    pub(super) fn admit(&self, call: &Call) -> Result<Identity, Unanswered> {
+    pub(super) fn admit(
+        &self,
+        caller: &Caller,
+        credentials: Credentials,
+    ) -> Result<Identity, Unanswered> {
         self.authenticator
-            .authenticate(call.caller.door, call.credentials)
+            .authenticate(caller.door, credentials)
             .map_err(|_| {
-                self.recorder.refused(&call.caller, "unauthenticated");
+                self.recorder.refused(caller, "unauthenticated");
                 Unanswered::Unauthenticated
             })
     }

@@ -8,6 +8,7 @@ mod dispatch; // from permit to output, under the gate and a deadline
 mod filter; // what may leave
 mod closing; // the outcome on record, before anyone sees it
 mod normalize; // call and identity become an ask
+mod shown; // which tools a caller is shown
 mod source; // values that tools answer, asked on this same road
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use crate::identity::Authenticator;
 use crate::registry::Registry;
 use crate::tools::{Catalog, Permit};
 
-// What doors need of the rooms below: where a call came from, and what was decided.
+// What doors need of the rooms below: where a call came from, with which credential, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
+pub use crate::identity::Credentials;
 pub use crate::policy::{Code, Decision, Effect, Explanation};
 
 use closing::Closing;
@@ -31,6 +33,7 @@ pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
 pub use filter::Screened;
 pub use metrics::PipelineMetrics;
+pub use shown::ListStanding;
 pub use source::RoadValues;
 
 /// How often a call is decided before a situation that keeps changing is answered with an error.
@@ -101,7 +104,7 @@ impl Pipeline {
     }
 
     async fn walk(&self, call: Call) -> Result<Answer, Unanswered> {
-        let identity = self.admit(&call)?;
+        let identity = self.admit(&call.caller, call.credentials)?;
         let caller = call.caller.clone();
         let shadow = call.shadow;
         let ask = self.normalize(call, &identity)?;
