@@ -306,3 +306,47 @@ async fn a_state_that_nobody_gave_is_refused() {
     let said = client(&house).ask("tools/call", params).await;
     assert_eq!(said.error_code(), -32602, "{said:?}");
 }
+
+#[tokio::test]
+async fn every_answer_fits_the_schema_that_its_tool_promises() {
+    let house = House::new().await;
+    let client = client(&house);
+    let listed = client.ask("tools/list", json!({})).await;
+    let tools = listed.result()["tools"].as_array().unwrap().clone();
+    let schema = |name: &str| {
+        let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
+        jsonschema::validator_for(&tool["outputSchema"]).unwrap()
+    };
+    for (tool, arguments, is_error) in [
+        ("list_services", json!({}), false),
+        (
+            "get_service_status",
+            json!({ "service_name": "cache" }),
+            false,
+        ),
+        (
+            "get_service_status",
+            json!({ "service_name": "none" }),
+            true,
+        ),
+        ("restart_service", json!({ "service_name": "cache" }), true),
+        ("restart_service", json!({}), true),
+        (
+            "register_agent",
+            json!({ "agent_id": "a b", "name": "x", "trust_level": "low" }),
+            true,
+        ),
+    ] {
+        let said = client.call(tool, arguments).await;
+        let result = said.result();
+        assert_eq!(result["isError"], json!(is_error), "{tool}: {said:?}");
+        let content = &result["structuredContent"];
+        assert!(schema(tool).is_valid(content), "{tool}: {content}");
+        if is_error {
+            assert!(
+                !schema("list_services").is_valid(&json!({})),
+                "an empty object fits nothing"
+            );
+        }
+    }
+}

@@ -34,8 +34,30 @@ fn tool(definition: &ToolDefinition) -> Tool {
     tool.output_schema = definition
         .output_schema
         .as_ref()
-        .map(|schema| Arc::new(root(schema)));
+        .map(|schema| Arc::new(any_answer(root(schema))));
     tool
+}
+
+/// The schema of everything that a call may answer: clients check a refusal by it, too.
+fn any_answer(result: JsonObject) -> JsonObject {
+    let refused = json!({
+        "description": "Denied, or waiting for an approval: `reason` says why, `remedy` what would change it",
+        "properties": {
+            "effect": { "enum": ["deny", "require_approval"] },
+            "code": { "type": "string" },
+            "reason": { "type": "string" },
+        },
+        "required": ["action_id", "effect", "code", "reason"],
+    });
+    let failed = json!({
+        "description": "It did not do what was asked",
+        "properties": { "success": { "const": false }, "error": { "type": "string" } },
+        "required": ["success", "error"],
+    });
+    let mut schema = JsonObject::new();
+    schema.insert("type".to_owned(), json!("object"));
+    schema.insert("anyOf".to_owned(), json!([result, refused, failed]));
+    schema
 }
 
 /// The schema as an object whose root says so: clients refuse a tool whose schema has any other root.
