@@ -24,6 +24,30 @@ pub enum AuthMode {
     Local,
 }
 
+/// Which doors `serve` opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP alone.
+    Http,
+    /// MCP on standard input and output alone.
+    Stdio,
+    /// Both.
+    Both,
+}
+
+impl Transport {
+    /// The doors of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "http" => Some(Self::Http),
+            "stdio" => Some(Self::Stdio),
+            "both" => Some(Self::Both),
+            _ => None,
+        }
+    }
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueOrigin {
@@ -76,6 +100,8 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What happens to a policy change that makes something callable.
     pub loosening: Loosening,
+    /// Which doors are opened.
+    pub transport: Transport,
     /// Who is believed to be who.
     pub auth: AuthMode,
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives.

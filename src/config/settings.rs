@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         Some("MCP_TRANSPORT_MODE"),
         Some("--transport"),
         "http",
-        "doors to open; only `http` exists yet",
+        "doors to open: http, stdio or both",
     ),
     row(
         "auth",

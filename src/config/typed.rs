@@ -7,7 +7,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
-use super::{AuthMode, Config, Resolved};
+use super::{AuthMode, Config, Resolved, Transport};
 
 /// The longest body that can be allowed (`spec/limits.md`).
 const BODY_CAP: usize = 4 * 1024 * 1024;
@@ -71,6 +71,10 @@ pub(super) fn typed(
         "`warn` or `refuse` (`second_person` is not supported yet)",
         &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
     );
+    let transport = Transport::parse(get("transport")).unwrap_or_else(|| {
+        wrong("transport", "`http`, `stdio` or `both`");
+        Transport::Http
+    });
     let violations = violations(&get, &mut wrong);
     let session_idle = session_idle(&get, &mut wrong);
     supported(&get, &mut wrong);
@@ -92,6 +96,7 @@ pub(super) fn typed(
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
         loosening,
+        transport,
         auth: AuthMode::Local,
         log_level: get("log.level").to_owned(),
         log_format,
@@ -120,12 +125,6 @@ fn session_idle<'a>(
 fn supported<'a>(get: &impl Fn(&str) -> &'a str, wrong: &mut impl FnMut(&str, &str)) {
     if get("auth") != "local" {
         wrong("auth", "`local` (`credentials` is not supported yet)");
-    }
-    if get("transport") != "http" {
-        wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
     }
 }
 

@@ -41,13 +41,23 @@ impl Authenticator for LocalAuthenticator {
     fn authenticate(
         &self,
         door: Door,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<Identity, Unauthenticated> {
         match (door, credentials) {
             (Door::Internal, Credentials::Internal) => {
                 Ok(self.identity(&self.gateway, Roles::ALL, Authentication::Internal))
             }
-            (Door::Internal, Credentials::None) => Err(Unauthenticated),
+            (Door::Internal, Credentials::None | Credentials::Started { .. }) => {
+                Err(Unauthenticated)
+            }
+            (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
+                may_act_for_others: *role != Role::Agent,
+                ..self.identity(
+                    agent_id,
+                    Roles::of(&[Role::Agent, *role]),
+                    Authentication::Local,
+                )
+            }),
             (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => {
                 Ok(self.identity(&self.operator, Roles::ALL, Authentication::Local))
             }
@@ -68,16 +78,16 @@ mod tests {
     fn a_model_gets_no_role_that_a_person_has() {
         let local = LocalAuthenticator::new().expect("reserved ids are ids");
         let model = local
-            .authenticate(Door::Mcp, Credentials::None)
+            .authenticate(Door::Mcp, &Credentials::None)
             .expect("local");
         let person = local
-            .authenticate(Door::Rest, Credentials::None)
+            .authenticate(Door::Rest, &Credentials::None)
             .expect("local");
         assert_eq!(model.roles, Roles::of(&[Role::Agent]));
         assert!(!model.may_act_for_others);
         assert!(person.roles.has(Role::Operator));
         assert_eq!(
-            local.authenticate(Door::Internal, Credentials::None),
+            local.authenticate(Door::Internal, &Credentials::None),
             Err(Unauthenticated)
         );
     }

@@ -109,7 +109,7 @@ impl Pipeline {
     }
 
     async fn walk(&self, call: Call) -> Result<Answer, Unanswered> {
-        let identity = self.admit(&call.caller, call.credentials)?;
+        let identity = self.admit(&call.caller, &call.credentials)?;
         let caller = call.caller.clone();
         let line = call.line.clone();
         let shadow = call.shadow;

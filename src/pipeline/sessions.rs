@@ -43,7 +43,7 @@ impl Pipeline {
     pub fn identify(
         &self,
         caller: &Caller,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<AgentId, Unanswered> {
         self.admit(caller, credentials).map(|identity| identity.id)
     }

@@ -82,7 +82,7 @@ impl Road {
     ) -> Result<Vec<u8>, ErrorData> {
         let agent = self
             .pipeline
-            .identify(&guest.caller, guest.credentials)
+            .identify(&guest.caller, &guest.credentials)
             .map_err(|unanswered| answer::no_answer(&unanswered))?;
         let call = json!([agent.as_str(), tool, arguments]);
         Ok(canonical_json(&call))

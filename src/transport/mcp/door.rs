@@ -11,8 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use serde_json::Value;
 
-use crate::domain::AgentId;
-use crate::pipeline::{Caller, Credentials, SessionRefused, Unanswered};
+use crate::domain::{AgentId, Role};
+use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
 use crate::wire::{StrictError, read_value};
 
 use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
@@ -20,6 +20,9 @@ use super::{Guest, Mcp, sessions};
 
 /// The header by which a client names its session.
 const SESSION: &str = "mcp-session-id";
+/// The headers by which a program on this machine says for whom it speaks.
+const AGENT: &str = "x-policyguard-agent";
+const ROLE: &str = "x-policyguard-role";
 /// What the services want to read in `Accept`; what a client can take of it is its own affair.
 const EVERYTHING: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 /// The longest body of a refusal that the services make.
@@ -44,9 +47,13 @@ impl Mcp {
             .extensions()
             .get::<Caller>()
             .map_or_else(|| Caller::at(self.door), |caller| caller.through(self.door));
+        let credentials = match self.credentials(request.headers()) {
+            Ok(credentials) => credentials,
+            Err(fault) => return fault.into_response(),
+        };
         let guest = Guest {
             caller,
-            credentials: Credentials::None,
+            credentials,
             session: session_of(request.headers()).map(Arc::from),
         };
         self.admit(request, &guest).await.unwrap_or_else(|fault| {
@@ -57,12 +64,26 @@ impl Mcp {
         })
     }
 
+    /// What the caller shows of itself. Only the program behind the socket says for whom it speaks; over HTTP no plain
+    /// header says anything.
+    fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, Fault> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let (Door::Stdio, Some(agent)) = (self.door, text(AGENT)) else {
+            return Ok(Credentials::None);
+        };
+        let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
+        let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
+        let role = text(ROLE).unwrap_or("agent");
+        let role = Role::parse(role).ok_or_else(|| refuse(format!("No such role: {role}")))?;
+        Ok(Credentials::Started { agent_id, role })
+    }
+
     /// Knows the caller before anything is read of what it sent.
     async fn admit(&self, request: Request, guest: &Guest) -> Result<Response, Fault> {
         let agent_id = self
             .road
             .pipeline
-            .identify(&guest.caller, guest.credentials)
+            .identify(&guest.caller, &guest.credentials)
             .map_err(|unanswered| unidentified(&unanswered))?;
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(guest.clone());
