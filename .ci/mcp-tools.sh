@@ -16,7 +16,7 @@ node_tools() {
   local list=.ci/clients/package.json folder
   folder=$(folder_of node "$list")
   if [[ ! -e $folder/ready ]]; then
-    echo "installing Node and the MCP programs that run on it into $folder (400 MB, once)" >&2
+    echo "installing Node and the MCP programs that run on it into $folder (340 MB, once)" >&2
     rm -rf "$folder"
     mkdir -p "$folder"
     cp "$list" "$folder/package.json"

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import stdio
+from bare_session import BareSession
 from client import Client
 from expect import Report, check_allowed, check_denied, check_list, check_progress
 from gateway import Gateway
@@ -62,6 +63,8 @@ def live_sessions(report: Report, binary: str, work: Path, programs: dict, tools
     check_curl(report, gateway.url)
     check_inspector(report, gateway.url, tools["node"], work)
     stdio.check_bridge(report, binary, work, programs, gateway.url)
+    bare = BareSession(gateway.url)
+    bare.check_call(report, "allowed call")
     clients = connect(report, programs, gateway.url, work)
     for client in clients:
         check_list(report, client)
@@ -70,9 +73,11 @@ def live_sessions(report: Report, binary: str, work: Path, programs: dict, tools
         check_progress(report, client)
     report.step("gateway", "stops under live sessions", gateway.stop())
     gateway.start()
+    bare.check_call(report, "call after a restart")
     for client in clients:
         check_allowed(report, client, "call after a restart")
         check_denied(report, client, "denied call after a restart")
+    bare.check_end(report)
     for client in clients:
         report.step(client.name, "closes", client.close())
     report.step("gateway", "stops", gateway.stop())
@@ -84,9 +89,12 @@ def idle_sessions(report: Report, binary: str, work: Path, programs: dict) -> No
     gateway = Gateway(binary, work / "idle", POLICYGUARD__MCP__SESSION_IDLE=f"{IDLE:.0f}s")
     gateway.start()
     clients = connect(report, programs, gateway.url, work)
+    bare = BareSession(gateway.url)
+    bare.check_call(report, "call before idleness")
     for client in clients:
         check_allowed(report, client, "call before idleness")
     time.sleep(IDLE + 1)
+    bare.check_call(report, "call after idleness")
     for client in clients:
         check_allowed(report, client, "call after idleness")
     for client in clients:

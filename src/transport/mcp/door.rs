@@ -18,6 +18,8 @@ use crate::wire::{StrictError, read_value};
 use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
 use super::{Guest, Mcp, sessions};
 
+/// Where it is.
+pub(in crate::transport) const PATH: &str = "/mcp";
 /// The header by which a client names its session.
 const SESSION: &str = "mcp-session-id";
 /// The headers by which a program on this machine says for whom it speaks.
@@ -31,7 +33,7 @@ const REFUSAL: usize = 4_096;
 /// The route of the door.
 pub(in crate::transport) fn routes<S: Clone + Send + Sync + 'static>(mcp: Arc<Mcp>) -> Router<S> {
     let handler = move |request: Request| async move { mcp.answer(request).await };
-    Router::new().route("/mcp", any(handler))
+    Router::new().route(PATH, any(handler))
 }
 
 /// A message as far as the door reads it.

@@ -14,6 +14,11 @@ pub(super) const INTERNAL: i32 = -32603;
 /// What a server may define for itself: here, what the transport refuses.
 pub(super) const TRANSPORT: i32 = -32000;
 
+/// The answer to a request that was refused before this door saw it.
+pub(in crate::transport) fn refusal(status: StatusCode, message: &str) -> Response {
+    Fault::new(status, TRANSPORT, message).into_response()
+}
+
 /// A refusal of the transport.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {

@@ -33,7 +33,8 @@ use tokio_util::task::TaskTracker;
 use crate::domain::TrustLevel;
 use crate::pipeline::{Answer, Call, Caller, Credentials, Decision, Door, Pipeline, Unanswered};
 
-pub(super) use door::routes;
+pub(super) use door::{PATH, routes};
+pub(super) use fault::refusal;
 
 /// How often an open stream hears from us, so that nobody between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
