@@ -76,9 +76,9 @@ struct Reply {
 impl Reply {
     /// As the vectors write what they expect.
     fn in_short(&self) -> String {
-        match &self.message["error"]["code"] {
-            Value::Null => self.status.to_string(),
-            code => format!("{}/{code}", self.status),
+        match self.message.pointer("/error/code") {
+            None => self.status.to_string(),
+            Some(code) => format!("{}/{code}", self.status),
         }
     }
 }
@@ -105,10 +105,11 @@ async fn send_bytes(
     headers: &[(&str, &str)],
     body: String,
 ) -> Reply {
-    let headers: String = headers
+    let headers: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
+    let headers = headers.concat();
     let request = format!(
         "{method} /mcp HTTP/1.1\r\nhost: {door}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n{body}",
@@ -183,10 +184,8 @@ async fn the_headers_of_a_request_are_held_against_its_body() {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
             .collect();
-        let body = match &vector["params"] {
-            Value::Null => String::new(),
-            params => message(method, params.clone()),
-        };
+        let params = Some(&vector["params"]).filter(|params| params.is_object());
+        let body = params.map_or_else(String::new, |params| message(method, params.clone()));
         let verb = if body.is_empty() { method } else { "POST" };
         let reply = send_bytes(door, verb, &headers, body).await;
         // Where the vector adds a note, it names a status and leaves the body open.
