@@ -164,7 +164,7 @@ impl App {
             inspector: &inspector,
             incidents: &incidents,
         };
-        let pipeline = rooms.road(offers, &config.data_dir)?;
+        let pipeline = rooms.road(offers, config)?;
         let health = Arc::new(start::checks(&recorder, &facts));
         let metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         Ok(Self {
@@ -288,7 +288,7 @@ impl Rooms<'_> {
     fn road(
         &self,
         mut offers: Vec<Arc<dyn ToolBackend>>,
-        data_dir: &Path,
+        config: &Config,
     ) -> Result<Arc<Pipeline>, OpenError> {
         let internal = |fault: &dyn std::fmt::Display| OpenError::Internal(fault.to_string());
         let clock = Arc::clone(self.clock);
@@ -310,13 +310,15 @@ impl Rooms<'_> {
             books,
             self.facts.clone(),
             self.incidents.clone(),
-            data_dir.to_owned(),
+            config.data_dir.clone(),
         );
         offers.push(Arc::new(governance));
         let sessions = Sessions::open(&**self.store.states(), self.clock.monotonic())
             .map_err(|fault| OpenError::Store(fault.to_string()))?;
+        let authenticator = LocalAuthenticator::new(config.mcp_role.roles());
+        let authenticator = authenticator.map_err(|fault| internal(&fault))?;
         let pipeline = Arc::new(Pipeline::new(Stations {
-            authenticator: Box::new(LocalAuthenticator::new().map_err(|fault| internal(&fault))?),
+            authenticator: Box::new(authenticator),
             registry: Arc::clone(self.gate.registry()),
             decision_point: Arc::clone(&decision_point),
             catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),

@@ -96,6 +96,7 @@ pub(super) fn facts(
     let tools = OnceLock::from(definitions);
     Ok(Facts {
         auth,
+        mcp_role: config.mcp_role.as_str(),
         tools: Arc::new(tools),
         health: Arc::new(HealthBook::new(health)),
         ..Facts::default()

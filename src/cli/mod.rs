@@ -74,6 +74,9 @@ struct Global {
     /// Who is believed to be who; only `local` exists yet [default: local]
     #[arg(long, global = true, help_heading = "Settings")]
     auth: Option<String>,
+    /// What models over MCP may do with the gateway: agent, operator, admin [default: agent]
+    #[arg(long, global = true, value_name = "ROLE", help_heading = "Settings")]
+    mcp_role: Option<String>,
     /// error, warn, info, debug, trace [default: info]
     #[arg(long, global = true, value_name = "LEVEL", help_heading = "Settings")]
     log_level: Option<String>,
@@ -182,7 +185,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     };
     match command {
         None | Some(Command::Serve) if config.transport == Transport::Stdio => {
-            let identity = stdio::Identity::local("agent");
+            let identity = stdio::Identity::local(config.mcp_role.as_str());
             block_on(stdio::run(&config, global.url, identity))
         }
         None | Some(Command::Serve) => block_on(serve::run(&config)),
@@ -209,6 +212,7 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         ("policies", &global.policies),
         ("transport", &global.transport),
         ("auth", &global.auth),
+        ("mcp.role", &global.mcp_role),
         ("log.level", &global.log_level),
         ("log.format", &global.log_format),
     ];

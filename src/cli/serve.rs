@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{Config, Transport};
+use crate::config::{Config, McpRole, Transport};
 use crate::transport::{Doors, serve};
 
 use super::client::SOCKET;
@@ -40,7 +40,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         told.cancel();
     });
     if config.transport == Transport::Both {
-        let at = At::Socket(Identity::local("agent"));
+        let at = At::Socket(Identity::local(config.mcp_role.as_str()));
         tokio::spawn(stdio::carry(
             Reach::to(at, config.clone()),
             config.body_limit,
@@ -91,6 +91,11 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
     } else {
         ""
     };
+    let models = match config.mcp_role {
+        McpRole::Agent => "",
+        McpRole::Operator => "\n  MODELS over MCP may do what an operator may (mcp.role)",
+        McpRole::Admin => "\n  MODELS over MCP may do what an admin may (mcp.role)",
+    };
     writeln!(
         std::io::stderr(),
         "policyguard {version}\n\
@@ -98,7 +103,7 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
          \x20 MCP     http://{address}/mcp, or `policyguard stdio` as a client's command\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
-         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port",
+         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port{models}",
         version = env!("CARGO_PKG_VERSION"),
         socket = config.data_dir.join(SOCKET).display(),
         name = bundle.name,

@@ -76,6 +76,13 @@ pub const SETTINGS: &[Setting] = &[
         "who is believed to be who; only `local` exists yet",
     ),
     row(
+        "mcp.role",
+        None,
+        Some("--mcp-role"),
+        "agent",
+        "what models over MCP may do with the gateway: agent, operator or admin",
+    ),
+    row(
         "data_dir",
         Some("POLICYGUARD_DATA_DIR"),
         Some("--data-dir"),

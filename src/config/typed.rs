@@ -7,7 +7,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
-use super::{AuthMode, Config, Resolved, Transport};
+use super::{AuthMode, Config, McpRole, Resolved, Transport};
 
 /// The longest body that can be allowed (`spec/limits.md`).
 const BODY_CAP: usize = 4 * 1024 * 1024;
@@ -42,14 +42,7 @@ pub(super) fn typed(
         wrong("server.port", "a port from 0 to 65535");
         0
     });
-    let body_limit = get("limits.body")
-        .parse()
-        .ok()
-        .filter(|limit| (1..=BODY_CAP).contains(limit))
-        .unwrap_or_else(|| {
-            wrong("limits.body", "1 to 4194304 bytes");
-            1
-        });
+    let body_limit = body_limit(&get, &mut wrong);
     let log_format = word(
         &get,
         &mut wrong,
@@ -71,10 +64,7 @@ pub(super) fn typed(
         "`warn` or `refuse` (`second_person` is not supported yet)",
         &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
     );
-    let transport = Transport::parse(get("transport")).unwrap_or_else(|| {
-        wrong("transport", "`http`, `stdio` or `both`");
-        Transport::Http
-    });
+    let (transport, mcp_role) = doors(&get, &mut wrong);
     let violations = violations(&get, &mut wrong);
     let session_idle = session_idle(&get, &mut wrong);
     supported(&get, &mut wrong);
@@ -98,6 +88,7 @@ pub(super) fn typed(
         loosening,
         transport,
         auth: AuthMode::Local,
+        mcp_role,
         log_level: get("log.level").to_owned(),
         log_format,
         body_limit,
@@ -107,6 +98,31 @@ pub(super) fn typed(
         warnings,
         resolved,
     }
+}
+
+fn body_limit<'a>(get: &impl Fn(&str) -> &'a str, wrong: &mut impl FnMut(&str, &str)) -> usize {
+    let limit = get("limits.body").parse().ok();
+    let limit = limit.filter(|limit| (1..=BODY_CAP).contains(limit));
+    limit.unwrap_or_else(|| {
+        wrong("limits.body", "1 to 4194304 bytes");
+        1
+    })
+}
+
+/// Which doors are opened, and what models may do behind them.
+fn doors<'a>(
+    get: &impl Fn(&str) -> &'a str,
+    wrong: &mut impl FnMut(&str, &str),
+) -> (Transport, McpRole) {
+    let transport = Transport::parse(get("transport")).unwrap_or_else(|| {
+        wrong("transport", "`http`, `stdio` or `both`");
+        Transport::Http
+    });
+    let mcp_role = McpRole::parse(get("mcp.role")).unwrap_or_else(|| {
+        wrong("mcp.role", "`agent`, `operator` or `admin`");
+        McpRole::default()
+    });
+    (transport, mcp_role)
 }
 
 fn session_idle<'a>(

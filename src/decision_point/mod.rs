@@ -7,6 +7,7 @@ mod gate; // nothing starts under an old state
 mod metrics; // figures of decisions and of what holds
 mod registration; // agents that register themselves
 mod requirements; // roles that a call needs for its arguments
+mod shown; // which tools a caller is shown
 mod situation; // policy, mode and lockdown as they stand
 mod values; // allow-lists that tools answer
 

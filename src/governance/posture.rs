@@ -47,6 +47,9 @@ impl Seen<'_> {
             // Approvers are users and keys, of which there are none as long as auth is local.
             findings.push("no approver configured".to_owned());
         }
+        if self.facts.mcp_role != "agent" {
+            findings.push(format!("mcp.role is {}", self.facts.mcp_role));
+        }
         findings.extend(self.modes());
         findings
     }

@@ -18,6 +18,8 @@ use super::{Governance, schemas};
 pub struct Facts {
     /// `local` or `credentials`.
     pub auth: &'static str,
+    /// What callers over MCP may do with the gateway: `agent`, `operator` or `admin`.
+    pub mcp_role: &'static str,
     /// Every tool, once all backends are known.
     pub tools: Arc<OnceLock<Vec<ToolDefinition>>>,
     /// Why the newest policy files are not the live policy; `None`: they are.
@@ -87,6 +89,7 @@ pub(super) fn policy_status(governance: &Governance) -> Output {
         "policy_version": situation.engine.version(),
         "bundle_digest": bundle.digest,
         "auth": governance.facts.auth,
+        "mcp_role": governance.facts.mcp_role,
         "default_decision": default_decision,
         "lockdown": situation.lockdown.on,
         "lockdown_reason": situation.lockdown.on.then_some(&situation.lockdown.reason),
@@ -129,6 +132,12 @@ fn warnings(governance: &Governance, situation: &Situation) -> Vec<String> {
             "auth is local: every process of this machine's user can act as operator over REST"
                 .to_owned(),
         );
+    }
+    if governance.facts.mcp_role != "agent" {
+        warnings.push(format!(
+            "mcp.role is {role}: models over MCP may do what an {role} may",
+            role = governance.facts.mcp_role
+        ));
     }
     if let Some(fault) = governance.facts.policy_fault() {
         warnings.push(format!(

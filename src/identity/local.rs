@@ -11,28 +11,51 @@ pub struct LocalAuthenticator {
     operator: AgentId,
     agent: AgentId,
     gateway: AgentId,
+    /// What a model may do with the gateway.
+    models: Roles,
 }
 
 impl LocalAuthenticator {
-    /// The authenticator of local mode.
+    /// The authenticator of local mode, in which callers over MCP have these roles.
+    ///
+    /// A model with role operator is one whom the person at the keyboard trusts to operate: it may then act for others
+    /// as that person may. Its calls still are those of agent `local`, and on record as such.
     ///
     /// # Errors
     /// Never in practice: the reserved ids are agent ids.
-    pub fn new() -> Result<Self, crate::domain::IdError> {
+    pub fn new(models: Roles) -> Result<Self, crate::domain::IdError> {
         Ok(Self {
             operator: AgentId::parse("local-operator")?,
             agent: AgentId::parse("local")?,
             gateway: AgentId::parse("gateway")?,
+            models,
         })
     }
 
-    fn identity(&self, id: &AgentId, roles: Roles, authentication: Authentication) -> Identity {
-        let may_act_for_others = *id == self.operator;
+    fn person(&self) -> Identity {
         Identity {
-            id: id.clone(),
-            roles,
-            authentication,
-            may_act_for_others,
+            id: self.operator.clone(),
+            roles: Roles::ALL,
+            authentication: Authentication::Local,
+            may_act_for_others: true,
+        }
+    }
+
+    fn model(&self) -> Identity {
+        Identity {
+            id: self.agent.clone(),
+            roles: self.models,
+            authentication: Authentication::Local,
+            may_act_for_others: self.models.has(Role::Operator),
+        }
+    }
+
+    fn gateway(&self) -> Identity {
+        Identity {
+            id: self.gateway.clone(),
+            roles: Roles::ALL,
+            authentication: Authentication::Internal,
+            may_act_for_others: false,
         }
     }
 }
@@ -44,28 +67,18 @@ impl Authenticator for LocalAuthenticator {
         credentials: &Credentials,
     ) -> Result<Identity, Unauthenticated> {
         match (door, credentials) {
-            (Door::Internal, Credentials::Internal) => {
-                Ok(self.identity(&self.gateway, Roles::ALL, Authentication::Internal))
-            }
+            (Door::Internal, Credentials::Internal) => Ok(self.gateway()),
             (Door::Internal, Credentials::None | Credentials::Started { .. }) => {
                 Err(Unauthenticated)
             }
             (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
-                may_act_for_others: *role != Role::Agent,
-                ..self.identity(
-                    agent_id,
-                    Roles::of(&[Role::Agent, *role]),
-                    Authentication::Local,
-                )
+                id: agent_id.clone(),
+                roles: Roles::of(&[Role::Agent, *role]),
+                may_act_for_others: matches!(role, Role::Operator | Role::Admin),
+                ..self.model()
             }),
-            (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => {
-                Ok(self.identity(&self.operator, Roles::ALL, Authentication::Local))
-            }
-            (Door::Mcp | Door::Stdio, _) => Ok(self.identity(
-                &self.agent,
-                Roles::of(&[Role::Agent]),
-                Authentication::Local,
-            )),
+            (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => Ok(self.person()),
+            (Door::Mcp | Door::Stdio, _) => Ok(self.model()),
         }
     }
 }
@@ -74,21 +87,34 @@ impl Authenticator for LocalAuthenticator {
 mod tests {
     use super::*;
 
+    fn authenticate(models: &[Role], door: Door) -> Result<Identity, Unauthenticated> {
+        let local = LocalAuthenticator::new(Roles::of(models)).expect("reserved ids are ids");
+        local.authenticate(door, &Credentials::None)
+    }
+
     #[test]
     fn a_model_gets_no_role_that_a_person_has() {
-        let local = LocalAuthenticator::new().expect("reserved ids are ids");
-        let model = local
-            .authenticate(Door::Mcp, &Credentials::None)
-            .expect("local");
-        let person = local
-            .authenticate(Door::Rest, &Credentials::None)
-            .expect("local");
-        assert_eq!(model.roles, Roles::of(&[Role::Agent]));
-        assert!(!model.may_act_for_others);
+        for door in [Door::Mcp, Door::Stdio] {
+            let model = authenticate(&[Role::Agent], door).expect("local");
+            assert_eq!(model.roles, Roles::of(&[Role::Agent]));
+            assert!(!model.may_act_for_others);
+        }
+        let person = authenticate(&[Role::Agent], Door::Rest).expect("local");
         assert!(person.roles.has(Role::Operator));
         assert_eq!(
-            local.authenticate(Door::Internal, &Credentials::None),
+            authenticate(&[Role::Agent], Door::Internal),
             Err(Unauthenticated)
         );
+    }
+
+    #[test]
+    fn a_model_that_a_person_lets_operate_is_still_agent_local_and_may_act_for_others() {
+        for role in [Role::Operator, Role::Admin] {
+            let model = authenticate(&[Role::Agent, role], Door::Mcp).expect("local");
+            assert_eq!(model.id.as_str(), "local");
+            assert_eq!(model.roles, Roles::of(&[Role::Agent, role]));
+            assert!(model.may_act_for_others);
+            assert!(!model.roles.has(Role::Approver), "nobody's own approver");
+        }
     }
 }

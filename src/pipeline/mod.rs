@@ -9,6 +9,7 @@ mod filter; // what may leave
 mod closing; // the outcome on record, before anyone sees it
 mod normalize; // call and identity become an ask
 mod sessions; // which client speaks, on record
+mod shown; // which tools a caller is shown
 mod source; // values that tools answer, asked on this same road
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::identity::{Authenticator, Sessions};
 use crate::registry::Registry;
 use crate::tools::{Catalog, Line, Permit};
 
-// What doors need of the rooms below: where a call came from, and what was decided.
+// What doors need of the rooms below: where a call came from, with which credential, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
 pub use crate::identity::Credentials;
 pub use crate::policy::{Code, Decision, Effect, Explanation};
@@ -34,6 +35,7 @@ pub use call::Call;
 pub use filter::Screened;
 pub use metrics::PipelineMetrics;
 pub use sessions::{Greeting, SessionRefused};
+pub use shown::ListStanding;
 pub use source::RoadValues;
 
 /// How often a call is decided before a situation that keeps changing is answered with an error.

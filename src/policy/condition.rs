@@ -90,10 +90,27 @@ impl Leaves {
     /// The conjunction of the leaves.
     #[inline]
     pub(super) fn test(&self, request: &ActionRequest) -> Truth {
-        if !(self.in_force(request) && self.in_mode(request)) {
-            return Truth::False;
+        if self.in_force(request) {
+            self.test_in_force(request)
+        } else {
+            Truth::False
         }
-        if !(self.of_action(request) && self.of_agent(request)) {
+    }
+
+    /// The conjunction of the leaves at a time that nobody knows yet: of the dates nothing can be told.
+    pub(super) fn test_at_some_time(&self, request: &ActionRequest) -> Truth {
+        let dates = if self.from.is_some() || self.until.is_some() {
+            Truth::Undecidable
+        } else {
+            Truth::True
+        };
+        dates.and(self.test_in_force(request))
+    }
+
+    /// The conjunction of the leaves but the dates.
+    #[inline]
+    fn test_in_force(&self, request: &ActionRequest) -> Truth {
+        if !(self.in_mode(request) && self.of_action(request) && self.of_agent(request)) {
             return Truth::False;
         }
         let mut truth = Truth::True;

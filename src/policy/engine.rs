@@ -9,11 +9,12 @@ use crate::domain::{ActionRequest, ActionType, Arguments, ModeName, Pattern, Pur
 use super::bundle::{Bundle, ToolConstraints};
 use super::compile::{ROOM, compile};
 use super::decision::{Decision, Effect, Nature};
-use super::evaluation::{Answer, Denial, Evaluation, Outcome, Regard};
+use super::evaluation::{Answer, Denial, Evaluation, Outcome};
 use super::index::{FastHasher, Head, NameIndex};
 use super::plan::{CompiledMode, CompiledRule, Entry, ToolPlan};
 use super::planner::defaults;
 use super::protected::Protected;
+use super::regard::Regard;
 use super::rule::{Policy, Rule};
 use super::sections::{CompiledResource, Hours};
 use super::trace::{Silent, Trace};

@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::index::Head;
 use super::mask::Mask;
 use super::plan::{CompiledMode, CompiledRule, EntryKind, ToolPlan};
+use super::regard::Regard;
 use super::rule::ApprovalTerms;
 use super::ruling;
 use super::trace::{Stage, Trace};
@@ -82,17 +83,6 @@ enum Ruling<'a> {
     Allow(&'a CompiledRule),
     Ask(Ask<'a>),
     Silent,
-}
-
-/// What of a request's arguments counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Regard {
-    /// All of it: a call is decided.
-    Arguments,
-    /// Nothing: what is asked is what a call of the name gets at the worst.
-    AtWorst,
-    /// Nothing: what is asked is what a call of the name could get with the arguments and at the hour that suit it best.
-    AtBest,
 }
 
 /// One request on its way.
@@ -194,7 +184,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     ) -> Passed {
         if self.lift(code, rule) {
             Ok(())
-        } else if self.regard == Regard::Arguments {
+        } else if self.regard.is_call() {
             Err(denial(self))
         } else {
             // Nobody reads the words of an answer that is asked for its effect alone.
@@ -204,6 +194,9 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Uses up one override for the code. Where a rule denies, the evidence must name it.
     pub(super) fn lift(&mut self, code: Code, rule: Option<&Digest>) -> bool {
+        if self.regard.lifts() {
+            return true;
+        }
         let overrides = &self.request.context.overrides;
         let fits = overrides
             .iter()

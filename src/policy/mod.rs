@@ -26,8 +26,10 @@ mod explain_text; // the trace as text
 mod gates; // the stages of caller, name and mode
 mod neighbours; // the rules around a decision
 mod planner; // the plan of each catalogued tool
+mod regard; // what of a request counts
 mod ruling; // the words of rules, arguments and approvals
 mod search; // the stage of the rules
+mod shown; // which tools a caller is shown
 mod surroundings; // the stages of services, hours, resources and arguments
 mod told; // a decision as its caller may read it
 mod trace; // who listens meanwhile

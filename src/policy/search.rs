@@ -3,9 +3,10 @@
 use super::code::Code;
 use super::condition::Truth;
 use super::constraint::check_parameter;
-use super::evaluation::{Denial, Evaluation, Regard};
+use super::evaluation::{Denial, Evaluation};
 use super::index::Head;
 use super::plan::{CompiledRule, EntryKind, Reach};
+use super::regard::{fires_at_best, fires_ever};
 use super::rule::RuleAction;
 use super::ruling;
 use super::trace::Trace;
@@ -79,10 +80,10 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         if head.plain {
             return Some(firing(false));
         }
-        let truth = rule.leaves.test(self.request);
-        if self.regard == Regard::AtBest {
-            return fires_at_best(entry.kind, truth).then(|| firing(false));
+        if self.regard.suits_caller() {
+            return self.fires_by_name(entry.kind, rule).then(|| firing(false));
         }
+        let truth = rule.leaves.test(self.request);
         let fires = match (truth, rule.action) {
             (Truth::False, _) | (Truth::Undecidable, RuleAction::Allow) => false,
             (Truth::True, _)
@@ -90,6 +91,15 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         };
         let fires = fires && self.fires_by_require(entry.kind, rule);
         fires.then(|| firing(truth == Truth::Undecidable))
+    }
+
+    /// Whether it fires for a caller whom arguments and hour suit.
+    fn fires_by_name(&self, kind: EntryKind, rule: &CompiledRule) -> bool {
+        if self.regard.lifts() {
+            fires_ever(kind, rule.leaves.test_at_some_time(self.request))
+        } else {
+            fires_at_best(kind, rule.leaves.test(self.request))
+        }
     }
 
     /// Whether the name matches, where the lists could not tell.
@@ -148,7 +158,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         if may_be_lifted && self.lift(code, Some(&rule.determinant.digest)) {
             return Ok(());
         }
-        if self.regard != Regard::Arguments {
+        if !self.regard.is_call() {
             return Err(ruling::unsaid(code));
         }
         Err(match firing.kind {
@@ -176,16 +186,6 @@ impl<'a, T: Trace> Evaluation<'a, T> {
             }
         };
         heads.iter().filter(touches).copied().collect()
-    }
-}
-
-/// Whether it fires for the arguments that suit the caller best: those that meet every demand of allows and
-/// escape everything else.
-const fn fires_at_best(kind: EntryKind, truth: Truth) -> bool {
-    match (kind, truth) {
-        (EntryKind::Require, _) | (_, Truth::False) => false,
-        (EntryKind::Allow, Truth::True | Truth::Undecidable) => true,
-        (EntryKind::Deny | EntryKind::Approval, truth) => matches!(truth, Truth::True),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::domain::{ActionType, Health};
 
 use super::code::Code;
 use super::constraint::check_parameter;
-use super::evaluation::{Ask, Evaluation, Passed, Regard};
+use super::evaluation::{Ask, Evaluation, Passed};
 
 use super::bundle::{Additional, ResourceName, ToolConstraints};
 use super::ruling;
@@ -33,9 +33,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
         let restricted = self
             .mode
             .and_then(|mode| self.engine.bundle.modes.get(&mode.name));
-        if self.regard != Regard::Arguments
-            || !restricted.is_some_and(|rules| rules.service_restrictions)
-        {
+        if !self.regard.is_call() || !restricted.is_some_and(|rules| rules.service_restrictions) {
             return Ok(());
         }
         let sent = self.request.arguments.get("service_name");
@@ -96,7 +94,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Stage 9b. Where several windows hold, the hour must be in all of them.
     pub(super) fn hours(&mut self) -> Passed {
-        if self.regard == Regard::AtBest {
+        if self.regard.suits_caller() {
             return Ok(());
         }
         let all = &self.engine.hours;
@@ -126,7 +124,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
     ///
     /// A resource that can't be told (the argument that names it is missing or no text) may be any.
     pub(super) fn resources(&mut self) -> Passed {
-        if self.engine.resources.is_empty() || self.regard == Regard::AtBest {
+        if self.engine.resources.is_empty() || self.regard.suits_caller() {
             return Ok(());
         }
         let Some((resource, operations)) = self.meaning() else {
@@ -207,7 +205,7 @@ impl<'a, T: Trace> Evaluation<'a, T> {
 
     /// Stage 12: the schema, then every constraint; each tells every problem.
     pub(super) fn arguments(&mut self) -> Passed {
-        if self.regard != Regard::Arguments {
+        if !self.regard.is_call() {
             return Ok(());
         }
         if self.holds(|this, report| this.check_schema(report)) {

@@ -1,5 +1,5 @@
 use crate::audit::Door;
-use crate::domain::{Role, Timestamp};
+use crate::domain::{Role, Roles, Timestamp};
 use crate::identity::{Authenticator as _, Credentials, LocalAuthenticator};
 
 use super::*;
@@ -53,7 +53,7 @@ fn registry(agents: Vec<Agent>) -> Registry {
 }
 
 fn caller(door: Door) -> Identity {
-    let local = LocalAuthenticator::new().expect("reserved ids are ids");
+    let local = LocalAuthenticator::new(Roles::of(&[Role::Agent])).expect("reserved ids are ids");
     local.authenticate(door, &Credentials::None).expect("local")
 }
 

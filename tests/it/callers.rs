@@ -2,22 +2,36 @@
 
 use std::fmt::Write as _;
 
-use policyguard::domain::AgentId;
+use policyguard::config::McpRole;
+use policyguard::domain::{AgentId, Role};
 use policyguard::pipeline::{Body, Call, Caller, Door, Effect};
 use serde_json::{Map, Value, json};
 
 use crate::support::{House, assert_golden};
 
-/// The callers of a gateway with `auth: local`: a title, the door, and for whom they act.
-const CALLERS: &[(&str, Door, Option<&str>)] = &[
-    ("operator (REST)", Door::Rest, None),
-    ("operator (socket)", Door::Cli, None),
+/// The callers of a gateway with `auth: local`: a title, the door, for whom they act, and what models may do.
+const CALLERS: &[(&str, Door, Option<&str>, McpRole)] = &[
+    ("operator (REST)", Door::Rest, None, McpRole::Agent),
+    ("operator (socket)", Door::Cli, None, McpRole::Agent),
     (
         "operator for an agent of low trust (REST)",
         Door::Rest,
         Some("etl-1"),
+        McpRole::Agent,
     ),
-    ("agent `local` (MCP)", Door::Mcp, None),
+    ("agent `local` (MCP)", Door::Mcp, None, McpRole::Agent),
+    (
+        "agent `local` (MCP, `--mcp-role operator`)",
+        Door::Mcp,
+        None,
+        McpRole::Operator,
+    ),
+    (
+        "agent `local` (MCP, `--mcp-role admin`)",
+        Door::Mcp,
+        None,
+        McpRole::Admin,
+    ),
 ];
 
 /// Arguments that a tool takes: those that it requires, each with a value that means something here.
@@ -55,8 +69,8 @@ fn arguments(schema: &Value) -> Map<String, Value> {
 }
 
 /// What becomes of each tool's call by this caller, in the order of the catalogue.
-async fn outcomes(door: Door, agent: Option<&str>) -> Vec<(String, String)> {
-    let house = House::new().await;
+async fn outcomes(door: Door, agent: Option<&str>, models: McpRole) -> Vec<(String, String)> {
+    let house = House::with_models(models).await;
     let road = &house.app.pipeline;
     let bot = json!({ "name": "Bot" }).to_string().into_bytes();
     let put = house.send("PUT", "/api/v1/agents/bot", Some(bot)).await;
@@ -147,9 +161,9 @@ async fn every_endpoint_and_tool_answers_every_caller_as_the_table_says() {
          **Bold** is the code of a denial; \"in vain\" was let through but found nothing to do.\n\n| tool |",
     );
     let mut columns = Vec::new();
-    for (title, door, agent) in CALLERS {
+    for (title, door, agent, models) in CALLERS {
         write!(text, " {title} |").unwrap();
-        columns.push(outcomes(*door, *agent).await);
+        columns.push(outcomes(*door, *agent, *models).await);
     }
     text.push_str("\n|---|");
     text.push_str(&"---|".repeat(columns.len()));
@@ -179,7 +193,7 @@ async fn every_endpoint_and_tool_answers_every_caller_as_the_table_says() {
 async fn a_model_runs_no_tool_that_needs_a_persons_role() {
     let house = House::new().await;
     let tools = house.app.pipeline.catalog().definitions().to_vec();
-    let outcomes = outcomes(Door::Mcp, None).await;
+    let outcomes = outcomes(Door::Mcp, None, McpRole::Agent).await;
     for (definition, (tool, outcome)) in tools.iter().zip(&outcomes) {
         let needs = definition.facts.needs;
         let agents_may = needs.iter().any(|role| role.as_str() == "agent");
@@ -187,4 +201,43 @@ async fn a_model_runs_no_tool_that_needs_a_persons_role() {
             assert_eq!(outcome, "**role_required**", "{tool}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_model_that_may_operate_says_so_in_status_compliance_and_every_record() {
+    let house = House::with_models(McpRole::Operator).await;
+    let caller = || Caller::at(Door::Mcp);
+    let mode = json!({ "mode": "EMERGENCY", "reason": "the cache is down" });
+    let call = Call::tool(caller(), "set_mode", mode.as_object().unwrap().clone());
+    let switched = house.app.pipeline.handle(call).await.unwrap();
+    assert!(matches!(switched.body, Body::Done(_)), "{switched:?}");
+    let principal = &switched.decision.request().principal;
+    assert_eq!(principal.agent_id.as_str(), "local");
+    assert!(principal.roles.has(Role::Operator) && !principal.roles.has(Role::Admin));
+    let for_bot = Call {
+        agent_id: Some(AgentId::parse("bot").unwrap()),
+        ..Call::tool(caller(), "list_services", Map::new())
+    };
+    let answer = house.app.pipeline.handle(for_bot).await.unwrap();
+    let principal = &answer.decision.request().principal;
+    assert_eq!(principal.acted_by.as_ref().unwrap().as_str(), "local");
+
+    let status = house.get("/policy/status").await.body;
+    assert_eq!(status["mcp_role"], "operator");
+    let warnings = status["warnings"].to_string();
+    assert!(warnings.contains("mcp.role is operator"), "{warnings}");
+    let compliance = house.get("/api/v1/compliance").await.body;
+    let posture = compliance["posture"].to_string();
+    assert!(posture.contains("mcp.role is operator"), "{compliance}");
+    let record = house.get("/api/v1/audit/records?limit=200").await.body;
+    let text = record.to_string();
+    assert!(text.contains(r#""roles":["agent","operator"]"#), "{text}");
+}
+
+#[tokio::test]
+async fn by_default_nothing_is_said_of_models_that_may_do_what_agents_may() {
+    let house = House::new().await;
+    let status = house.get("/policy/status").await.body;
+    assert_eq!(status["mcp_role"], "agent");
+    assert!(!status["warnings"].to_string().contains("mcp.role"));
 }

@@ -45,6 +45,7 @@ mod rest; // the execution API
 mod runtime_policies; // policies created, compared and rolled back while the gateway runs
 mod seed; // input → expected from the systems before
 mod governance_cases; // input → expected from the systems before
+mod shown; // which tools a caller sees
 mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store

@@ -96,7 +96,7 @@ async fn a_session_is_on_record_and_no_line_of_its_agent() {
         .await
         .body;
     let record = &records["entries"][0];
-    assert_eq!(record["operation"], json!("session_opened"), "{record}");
+    assert_eq!(record["action"], json!("session_opened"), "{record}");
     let text = record.to_string();
     assert!(text.contains("\"name\":\"test\""), "{text}");
     assert!(

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use policyguard::domain::{
-    ActionRequest, ActionType, ApprovalEvidence, OverrideEvidence, Owner, Purpose, ToolFacts,
+    ActionRequest, ActionType, ApprovalEvidence, Integrity, OverrideEvidence, Owner,
+    PrincipalStatus, Purpose, Timestamp, ToolFacts,
 };
 use policyguard::policy::{
     Bundle, Code, Decision, DefaultDecision, Effect, Enforcement, Engine, RuleAction,
@@ -338,6 +339,71 @@ fn what_is_allowed_holds_to_schema_and_constraints_also_with_evidence() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_tool_that_is_not_shown_is_denied_in_every_mode_at_every_time_and_with_any_evidence() {
+    let hidden = std::cell::RefCell::new(BTreeMap::<Code, usize>::new());
+    let shown = std::cell::Cell::new(0_usize);
+    check(300, |world| {
+        let engine = world.engine();
+        for _ in 0..REQUESTS {
+            let request = random::request(&mut world.choices);
+            let (name, principal) = (request.resource.name.clone(), &request.principal);
+            if world.tool(&request).is_none() {
+                continue;
+            }
+            if engine.is_shown(&name, principal) {
+                shown.set(shown.get() + 1);
+                continue;
+            }
+            for request in at_other_times(&world.bundle, &request) {
+                for (request, decision) in with_evidence(&engine, request) {
+                    let codes = &mut *hidden.borrow_mut();
+                    *codes.entry(decision.code()).or_default() += 1;
+                    let naive = world.naive(&request);
+                    if (decision.effect(), naive.effect) != (Effect::Deny, Effect::Deny) {
+                        let shown = show(&world.bundle, &request);
+                        return Err(format!("hidden, but {decision:?}\n{naive:?}\n{shown}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+    let hidden = hidden.into_inner();
+    println!("{} shown; hidden ones denied: {hidden:?}", shown.get());
+    let reasons = [
+        Code::Quarantined,
+        Code::AlwaysBlocked,
+        Code::AgentDeniedTools,
+        Code::AgentAllowedTools,
+        Code::RoleRequired,
+        Code::RuleDeny,
+    ];
+    assert!(
+        reasons.iter().all(|code| hidden.contains_key(code)),
+        "every reason to hide was met: {hidden:?}"
+    );
+    assert!(shown.get() > 1000, "only {} shown", shown.get());
+}
+
+/// The same call in each mode of the bundle, before, at and after the instant where dates begin and end, by an agent
+/// that is not suspended under a gateway that is not locked.
+fn at_other_times(bundle: &Bundle, request: &ActionRequest) -> Vec<ActionRequest> {
+    let mut all = Vec::new();
+    for mode in bundle.modes.keys() {
+        for now in ["11:59:59", "12:00:00", "23:00:00"] {
+            let mut other = request.clone();
+            other.context.mode = mode.clone();
+            other.context.now = Timestamp::parse(&format!("2026-11-21T{now}Z")).unwrap();
+            other.context.lockdown = false;
+            other.context.integrity = Integrity::Ok;
+            other.principal.status = PrincipalStatus::Active;
+            all.push(other);
+        }
+    }
+    all
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn policy_status() -> Value {
             "policy_version": count("The live version"),
             "bundle_digest": text("What the version is made of"),
             "auth": text("How callers prove who they are"),
+            "mcp_role": one_of(&["agent", "operator", "admin"]),
             "default_decision": one_of(&["deny", "allow"]),
             "lockdown": flag("Whether it is on"),
             "lockdown_reason": or_null(&text("Why it is on")),

@@ -12,8 +12,8 @@ use crate::domain::{
 };
 use crate::policy::decision::Effect;
 use crate::policy::engine::Engine;
-use crate::policy::evaluation::Regard;
 use crate::policy::glob::sample;
+use crate::policy::regard::Regard;
 use crate::policy::rule::Rule;
 
 use super::Key;

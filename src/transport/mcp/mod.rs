@@ -106,9 +106,9 @@ impl Road {
 
 impl Road {
     /// The tools that the guest is shown, in the order of lists.
-    fn shown(&self, _guest: &Guest) -> Result<Vec<Tool>, Unanswered> {
-        let definitions = self.pipeline.catalog().definitions();
-        let names = definitions.iter().map(|tool| &tool.facts.name);
+    fn shown(&self, guest: &Guest) -> Result<Vec<Tool>, Unanswered> {
+        let shown = self.pipeline.tools_for(&guest.caller, &guest.credentials)?;
+        let names = shown.into_iter().map(|tool| &tool.facts.name);
         Ok(names
             .filter_map(|name| self.tools.get(name).cloned())
             .collect())
@@ -122,7 +122,11 @@ impl Road {
 
     /// Whether the caller may learn why it was denied: of a tool that it is shown, or one of medium trust of any.
     fn may_know(&self, decision: &Decision) -> bool {
-        decision.request().principal.trust >= TrustLevel::Medium
+        let principal = &decision.request().principal;
+        principal.trust >= TrustLevel::Medium
+            || self
+                .pipeline
+                .is_shown(principal, &decision.request().resource.name)
     }
 }
 

@@ -7,6 +7,8 @@ use rmcp::RoleServer;
 use rmcp::model::ResourceUpdatedNotificationParam;
 use rmcp::service::{Peer, ServiceError, SubscriptionContext};
 
+use crate::pipeline::ListStanding;
+
 use super::{Guest, Road, guide};
 
 /// Changes that come together are told once.
@@ -17,6 +19,7 @@ const LOOK: Duration = Duration::from_secs(30);
 /// What a caller may see, to compare.
 #[derive(PartialEq, Eq)]
 struct Seen {
+    standing: ListStanding,
     tools: Vec<Arc<str>>,
     policy_version: u64,
 }
@@ -138,35 +141,39 @@ impl<'a> Watch<'a> {
             }
             tokio::time::sleep(TOGETHER).await;
             self.news.mark_unchanged();
-            let now = look(self.road, &self.guest);
-            if now == self.seen {
+            let before = self.seen.as_ref().map(|seen| seen.standing);
+            if before.is_some() && standing(self.road, &self.guest) == before {
                 continue;
             }
+            let now = look(self.road, &self.guest);
             let tools =
                 now.as_ref().map(|seen| &seen.tools) != self.seen.as_ref().map(|seen| &seen.tools);
             let policies = now.as_ref().map(|seen| seen.policy_version)
                 != self.seen.as_ref().map(|seen| seen.policy_version);
             self.seen = now;
-            return Changed { tools, policies };
+            if tools || policies {
+                return Changed { tools, policies };
+            }
         }
     }
 }
 
-fn look(road: &Road, guest: &Guest) -> Option<Seen> {
-    let tools = road.shown(guest).ok()?;
-    let tools = tools
-        .into_iter()
-        .map(|tool| Arc::from(&*tool.name))
-        .collect();
-    let policy_version = road
+/// What the list depends on, which is cheaper to tell than the list.
+fn standing(road: &Road, guest: &Guest) -> Option<ListStanding> {
+    let standing = road
         .pipeline
-        .decision_point()
-        .gate()
-        .situation()
-        .engine
-        .version();
+        .standing_for(&guest.caller, &guest.credentials);
+    standing.ok()
+}
+
+fn look(road: &Road, guest: &Guest) -> Option<Seen> {
+    let standing = standing(road, guest)?;
+    let tools = road.shown(guest).ok()?;
+    let tools = tools.into_iter().map(|tool| Arc::from(&*tool.name));
+    let decisions = road.pipeline.decision_point();
     Some(Seen {
-        tools,
-        policy_version,
+        standing,
+        tools: tools.collect(),
+        policy_version: decisions.gate().situation().engine.version(),
     })
 }

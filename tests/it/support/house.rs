@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use policyguard::app::{App, OpenError, Parts};
-use policyguard::config::{Config, Flags, resolve};
+use policyguard::config::{Config, Flags, McpRole, resolve};
 use policyguard::domain::{Clock, Timestamp};
 use policyguard::incidents::Suspend;
 use policyguard::pipeline::{Answer, Call, Caller, Door};
@@ -107,6 +107,16 @@ impl House {
         let config = Config {
             loosening: Loosening::Refuse,
             ..config(&dir.path().join("data"), &file)
+        };
+        Self::open(dir, config, |parts| parts).await
+    }
+
+    /// A gateway with the shipped default policy, in which models have this role.
+    pub(crate) async fn with_models(mcp_role: McpRole) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = Config {
+            mcp_role,
+            ..config(&dir.path().join("data"), &shipped("default.yaml"))
         };
         Self::open(dir, config, |parts| parts).await
     }
