@@ -100,6 +100,15 @@ impl ToolBackend for Fixture {
                 plain(),
             ),
             (
+                "test_custom_header",
+                "Has an argument that stands in a header, too",
+                json!({
+                    "type": "object",
+                    "properties": { "region": { "type": "string", "x-mcp-header": "Region" } },
+                    "required": ["region"],
+                }),
+            ),
+            (
                 "test_sampling",
                 "Asks the client's model",
                 required("prompt"),

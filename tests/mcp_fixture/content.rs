@@ -47,6 +47,7 @@ pub(crate) fn of(tool: &str) -> Option<Value> {
                 r#"{"test":"data","value":123}"#,
             ),
         ]),
+        "test_custom_header" => text("The header says what the argument says."),
         "test_comes_and_goes" => text("I am here."),
         "test_streaming_elicitation" => text("There was nothing to ask."),
         _ => return None,
