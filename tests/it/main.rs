@@ -32,6 +32,7 @@ mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently
 mod mcp; // MCP over HTTP
 mod mcp_sessions; // sessions of MCP
+mod mcp_vectors; // requests of the newest revision of MCP
 mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
 mod openapi; // what the OpenAPI document promises

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::rules::{bundle, hours, policy, rule, run, tool};
 
 /// The lines of a file of vectors; empty, and said so, where the vectors are not there.
-fn vectors(name: &str) -> Vec<Value> {
+pub(crate) fn vectors(name: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/data/vectors")
         .join(name);

@@ -25,7 +25,7 @@ pub(super) struct Fault {
     pub(super) status: StatusCode,
     code: i32,
     message: String,
-    id: Value,
+    id: Option<Value>,
 }
 
 impl Fault {
@@ -35,14 +35,14 @@ impl Fault {
             status,
             code,
             message: message.into(),
-            id: Value::Null,
+            id: None,
         }
     }
 
     /// The same, of the request with this id.
     pub(super) fn of(mut self, id: &Value) -> Self {
         if id.is_string() || id.is_number() {
-            self.id = id.clone();
+            self.id = Some(id.clone());
         }
         self
     }
@@ -53,13 +53,15 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, -32001, message)
     }
 
-    /// As an answer.
+    /// As an answer. An id that is not known is left out: JSON-RPC would say null, which no revision of MCP has.
     pub(super) fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "jsonrpc": "2.0",
-            "id": self.id,
             "error": { "code": self.code, "message": self.message },
         });
+        if let (Some(members), Some(id)) = (body.as_object_mut(), self.id) {
+            members.insert("id".to_owned(), id);
+        }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(

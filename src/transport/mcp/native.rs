@@ -3,7 +3,7 @@
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ErrorCode, InputRequiredResult};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a request that may be answered by a question came to.
 pub(super) enum Ended<T> {
@@ -22,8 +22,21 @@ pub(super) fn ended<T: DeserializeOwned>(result: Value) -> Result<Ended<T>, Erro
     if asks {
         read(result).map(Ended::InputRequired)
     } else {
-        read(result).map(Ended::Complete)
+        complete(result).map(Ended::Complete)
     }
+}
+
+/// A finished result, which says that it is one: servers of older revisions leave that out.
+///
+/// # Errors
+/// As [`ended`].
+pub(super) fn complete<T: DeserializeOwned>(mut result: Value) -> Result<T, ErrorData> {
+    if let Some(members) = result.as_object_mut() {
+        members
+            .entry("resultType")
+            .or_insert_with(|| json!("complete"));
+    }
+    read(result)
 }
 
 /// A result of type `T`.
@@ -42,7 +55,7 @@ pub(super) fn failed(detail: Value, message: String) -> Result<CallToolResult, E
     match detail {
         Value::Object(mut members) if members.contains_key("result") => {
             let result = members.shift_remove("result").unwrap_or_default();
-            read(result)
+            complete(result)
         }
         Value::Null
         | Value::Bool(_)

@@ -98,7 +98,7 @@ impl Road {
             .completer?;
         let answer = self.run(completer, members(request), Inputs::default(), context);
         Some(match answer.await {
-            Ok(answer) => given(answer).and_then(native::read),
+            Ok(answer) => given(answer).and_then(native::complete),
             Err(error) => Err(error),
         })
     }

@@ -85,4 +85,14 @@ mod tests {
         assert_eq!(opened, "step 2");
         assert!(states.open(&sealed, b"agent a, tool t").is_err());
     }
+
+    #[test]
+    fn a_state_that_was_kept_too_long_is_refused() {
+        let states = States::new(&[7; 32]);
+        let call = b"agent a, tool t".as_slice();
+        let short = SealOptions::new().associated_data(call).ttl(Duration::ZERO);
+        let sealed = states.codec.seal_with(b"step 2", &short);
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(states.open(&sealed, call).is_err());
+    }
 }
