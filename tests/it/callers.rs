@@ -239,7 +239,7 @@ async fn a_model_that_may_operate_says_so_in_status_compliance_and_every_record(
     let decided: Vec<&Value> = records.iter().filter(|r| r["kind"] == "decision").collect();
     assert_eq!(decided.len(), 2, "{records:?}");
     for record in decided {
-        assert_eq!(record["actor"]["roles"], json!(["agent", "operator"]));
+        assert_eq!(record["principal"]["roles"], json!(["agent", "operator"]));
     }
 }
 
