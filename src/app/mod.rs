@@ -6,6 +6,7 @@ mod tasks; // what goes on beside calls
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +18,15 @@ use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
 use crate::domain::Clock;
 use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
-use crate::identity::LocalAuthenticator;
+use crate::identity::{LocalAuthenticator, Sessions};
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::rest::{self, Hosts, Rest, Service, Streams};
+use crate::transport;
+use crate::transport::mcp::{self, Mcp};
+use crate::transport::rest::{Hosts, Rest, Service, Streams};
 
 pub use tasks::Fatal;
 
@@ -89,6 +92,8 @@ pub struct App {
     stop: CancellationToken,
     streams: Streams,
     body_limit: usize,
+    session_idle: Duration,
+    state_key: [u8; 32],
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
     _store: Store,
@@ -178,6 +183,8 @@ impl App {
             stop: CancellationToken::new(),
             streams: Streams::default(),
             body_limit: config.body_limit,
+            session_idle: config.session_idle,
+            state_key: start::state_key()?,
             hosts: Arc::new(hosts(config)),
             _store: store,
         })
@@ -186,13 +193,25 @@ impl App {
     /// The service for callers from the network.
     #[must_use]
     pub fn public_service(&self) -> Service {
-        rest::service(self.rest(Door::Rest))
+        transport::service(self.rest(Door::Rest), self.mcp(Door::Mcp))
     }
 
     /// The service for commands of this machine's operator.
     #[must_use]
     pub fn command_service(&self) -> Service {
-        rest::service(self.rest(Door::Cli))
+        transport::service(self.rest(Door::Cli), self.mcp(Door::Stdio))
+    }
+
+    fn mcp(&self, door: Door) -> Mcp {
+        Mcp::new(mcp::Parts {
+            pipeline: Arc::clone(&self.pipeline),
+            running: self.running.clone(),
+            stop: self.stop.clone(),
+            door,
+            body_limit: self.body_limit,
+            session_idle: self.session_idle,
+            state_key: self.state_key,
+        })
     }
 
     fn rest(&self, door: Door) -> Rest {
@@ -294,6 +313,8 @@ impl Rooms<'_> {
             config.data_dir.clone(),
         );
         offers.push(Arc::new(governance));
+        let sessions = Sessions::open(&**self.store.states(), self.clock.monotonic())
+            .map_err(|fault| OpenError::Store(fault.to_string()))?;
         let authenticator = LocalAuthenticator::new(config.mcp_role.roles());
         let authenticator = authenticator.map_err(|fault| internal(&fault))?;
         let pipeline = Arc::new(Pipeline::new(Stations {
@@ -303,6 +324,7 @@ impl Rooms<'_> {
             catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
             recorder: self.recorder.clone(),
             clock: Arc::clone(self.clock),
+            sessions: Arc::new(sessions),
         }));
         decision_point
             .values()

@@ -134,6 +134,13 @@ pub(super) fn recorder(
     Ok((recorder, recovery))
 }
 
+/// A key that only this run has: what it sealed is worth nothing after it.
+pub(super) fn state_key() -> Result<[u8; 32], OpenError> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|fault| OpenError::Internal(fault.to_string()))?;
+    Ok(key)
+}
+
 /// What incidents watch.
 pub(super) struct Watched<'a> {
     pub(super) config: &'a Config,

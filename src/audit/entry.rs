@@ -1,11 +1,14 @@
 //! What is written together: a record, and the changes of state that ride with it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::record::AuditRecord;
 use super::render::Body;
 use crate::domain::{
-    Agent, AgentId, Digest, Health, Incident, LockdownState, ModeState, PolicyId, Timestamp,
+    Agent, AgentId, Digest, Health, Incident, LockdownState, ModeState, PolicyId, Session,
+    Timestamp,
 };
 
 /// Every change of stored state there is. Each is written in the transaction of its record, or not at all.
@@ -46,6 +49,10 @@ pub enum StateChange {
     },
     /// Keeps an incident. Holds if the new revision follows the stored one.
     PutIncident(Box<Incident>),
+    /// Keeps a client's session.
+    OpenSession(Session),
+    /// Forgets a session; one that is not there is passed over.
+    CloseSession(Arc<str>),
 }
 
 /// A runtime policy as one version of the bundle has it.

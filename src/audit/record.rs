@@ -54,6 +54,15 @@ impl Caller {
         }
     }
 
+    /// The same caller, at this door.
+    #[must_use]
+    pub fn through(&self, door: Door) -> Self {
+        Self {
+            door,
+            source: Arc::clone(&self.source),
+        }
+    }
+
     /// A caller at this door.
     #[must_use]
     pub fn new(door: Door, source: Source) -> Self {
@@ -296,10 +305,17 @@ impl AuditRecord {
     pub fn is_listed(&self) -> bool {
         match self.kind {
             RecordKind::Decision => !(self.management && self.is_intent()),
-            RecordKind::Change => true,
+            // Sessions are no act of their agent: its calls are.
+            RecordKind::Change => !self.is_of_session(),
             RecordKind::Outcome => self.management,
             RecordKind::Access | RecordKind::Refused => false,
         }
+    }
+
+    fn is_of_session(&self) -> bool {
+        self.action
+            .as_deref()
+            .is_some_and(|operation| operation.starts_with("session_"))
     }
 
     /// Whether it closes the intent of its action.

@@ -73,7 +73,7 @@ impl Find<'_> {
 
     /// Whether a gateway listens on the socket of the data directory.
     pub(super) fn is_served(&self) -> bool {
-        UnixStream::connect(self.config.data_dir.join(SOCKET)).is_ok()
+        is_served(self.config)
     }
 
     /// The running gateway; there must be one.
@@ -109,6 +109,11 @@ impl Find<'_> {
         let client = Client::behind(&socket).map_err(|fault| unanswered(&fault, &at))?;
         Ok(Gateway::Running { client, at })
     }
+}
+
+/// Whether a gateway listens on the socket of the data directory.
+pub(super) fn is_served(config: &Config) -> bool {
+    UnixStream::connect(config.data_dir.join(SOCKET)).is_ok()
 }
 
 impl Gateway {
@@ -170,7 +175,7 @@ impl Gateway {
 
 fn unanswered(fault: &OutboundError, at: &str) -> CliError {
     match fault {
-        OutboundError::Unreachable(why) => CliError::Unreachable {
+        OutboundError::Unreachable(why) | OutboundError::Broken(why) => CliError::Unreachable {
             at: at.to_owned(),
             why: why.clone(),
         },

@@ -14,6 +14,7 @@ mod mode; // mode get | set
 mod output; // text for people, JSON for machines
 mod policy; // policy check | simulate | explain | test
 mod serve; // serve
+mod stdio; // stdio
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, Flags, load};
+use crate::config::{Config, Flags, Transport, load};
 use crate::telemetry::start_logs;
 
 pub use exit::{CliError, Exit};
@@ -67,7 +68,7 @@ struct Global {
     /// Policy file or folder [default: policies/default.yaml, else the copy built in]
     #[arg(long, global = true, value_name = "PATH", help_heading = "Settings")]
     policies: Option<String>,
-    /// Doors to open; only `http` exists yet [default: http]
+    /// Doors to open: http, stdio or both [default: http]
     #[arg(long, global = true, help_heading = "Settings")]
     transport: Option<String>,
     /// Who is believed to be who; only `local` exists yet [default: local]
@@ -101,6 +102,8 @@ struct Global {
 enum Command {
     /// Serve (what happens without a command)
     Serve,
+    /// Serve MCP on standard input and output
+    Stdio(stdio::StdioArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -181,7 +184,12 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         url: global.url.clone(),
     };
     match command {
+        None | Some(Command::Serve) if config.transport == Transport::Stdio => {
+            let identity = stdio::Identity::local(config.mcp_role.as_str());
+            block_on(stdio::run(&config, global.url, identity))
+        }
         None | Some(Command::Serve) => block_on(serve::run(&config)),
+        Some(Command::Stdio(args)) => block_on(stdio::run(&config, global.url, args.identity())),
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
         Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),

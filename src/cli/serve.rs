@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{Config, McpRole};
+use crate::config::{Config, McpRole, Transport};
 use crate::transport::{Doors, serve};
 
 use super::client::SOCKET;
+use super::stdio::{self, At, Identity, Reach};
 use super::{CliError, Exit};
 
 /// How long callers that wait for a broken trail get to hear of it.
@@ -38,6 +39,13 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         tracing::info!("stopping: running calls end first");
         told.cancel();
     });
+    if config.transport == Transport::Both {
+        let at = At::Socket(Identity::local(config.mcp_role.as_str()));
+        tokio::spawn(stdio::carry(
+            Reach::to(at, config.clone()),
+            config.body_limit,
+        ));
+    }
     let served = tokio::select! {
         served = serve(doors, app.public_service(), app.command_service(), stop) => served,
         fatal = app.broken() => {
@@ -92,6 +100,7 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
         std::io::stderr(),
         "policyguard {version}\n\
          \x20 REST    http://{address}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
+         \x20 MCP     http://{address}/mcp, or `policyguard stdio` as a client's command\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
          \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port{models}",

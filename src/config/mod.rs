@@ -7,6 +7,7 @@ mod settings; // every setting there is
 mod typed; // texts become values
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::domain::{Role, Roles};
 use crate::incidents;
@@ -22,6 +23,30 @@ pub use settings::{SETTINGS, Setting};
 pub enum AuthMode {
     /// Whoever stands on this machine.
     Local,
+}
+
+/// Which doors `serve` opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP alone.
+    Http,
+    /// MCP on standard input and output alone.
+    Stdio,
+    /// Both.
+    Both,
+}
+
+impl Transport {
+    /// The doors of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "http" => Some(Self::Http),
+            "stdio" => Some(Self::Stdio),
+            "both" => Some(Self::Both),
+            _ => None,
+        }
+    }
 }
 
 /// What callers over MCP may do with the gateway in local mode (`spec/identity.md`, "Who is calling").
@@ -118,6 +143,8 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What happens to a policy change that makes something callable.
     pub loosening: Loosening,
+    /// Which doors are opened.
+    pub transport: Transport,
     /// Who is believed to be who.
     pub auth: AuthMode,
     /// What callers over MCP may do with the gateway.
@@ -132,6 +159,8 @@ pub struct Config {
     pub sync_everything: bool,
     /// When an agent is suspended for its denials.
     pub violations: incidents::Config,
+    /// How long an MCP session that nobody uses stays in memory.
+    pub session_idle: Duration,
     /// Every setting with its origin.
     pub resolved: Vec<Resolved>,
     /// What the operator should know.

@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         Some("MCP_TRANSPORT_MODE"),
         Some("--transport"),
         "http",
-        "doors to open; only `http` exists yet",
+        "doors to open: http, stdio or both",
     ),
     row(
         "auth",
@@ -144,6 +144,13 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "10m",
         "how far back denied runs count: 90s, 10m, 24h at most",
+    ),
+    row(
+        "mcp.session_idle",
+        None,
+        None,
+        "5m",
+        "how long an MCP session that nobody uses stays in memory, 1s to 24h; the store keeps it after that",
     ),
 ];
 

@@ -7,7 +7,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
-use super::{AuthMode, Config, McpRole, Resolved};
+use super::{AuthMode, Config, McpRole, Resolved, Transport};
 
 /// The longest body that can be allowed (`spec/limits.md`).
 const BODY_CAP: usize = 4 * 1024 * 1024;
@@ -42,14 +42,7 @@ pub(super) fn typed(
         wrong("server.port", "a port from 0 to 65535");
         0
     });
-    let body_limit = get("limits.body")
-        .parse()
-        .ok()
-        .filter(|limit| (1..=BODY_CAP).contains(limit))
-        .unwrap_or_else(|| {
-            wrong("limits.body", "1 to 4194304 bytes");
-            1
-        });
+    let body_limit = body_limit(&get, &mut wrong);
     let log_format = word(
         &get,
         &mut wrong,
@@ -71,11 +64,9 @@ pub(super) fn typed(
         "`warn` or `refuse` (`second_person` is not supported yet)",
         &[("warn", Loosening::Warn), ("refuse", Loosening::Refuse)],
     );
-    let mcp_role = McpRole::parse(get("mcp.role")).unwrap_or_else(|| {
-        wrong("mcp.role", "`agent`, `operator` or `admin`");
-        McpRole::default()
-    });
+    let (transport, mcp_role) = doors(&get, &mut wrong);
     let violations = violations(&get, &mut wrong);
+    let session_idle = session_idle(&get, &mut wrong);
     supported(&get, &mut wrong);
     let list = |key: &str| {
         get(key)
@@ -95,6 +86,7 @@ pub(super) fn typed(
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
         loosening,
+        transport,
         auth: AuthMode::Local,
         mcp_role,
         log_level: get("log.level").to_owned(),
@@ -102,21 +94,53 @@ pub(super) fn typed(
         body_limit,
         sync_everything,
         violations,
+        session_idle,
         warnings,
         resolved,
     }
+}
+
+fn body_limit<'a>(get: &impl Fn(&str) -> &'a str, wrong: &mut impl FnMut(&str, &str)) -> usize {
+    let limit = get("limits.body").parse().ok();
+    let limit = limit.filter(|limit| (1..=BODY_CAP).contains(limit));
+    limit.unwrap_or_else(|| {
+        wrong("limits.body", "1 to 4194304 bytes");
+        1
+    })
+}
+
+/// Which doors are opened, and what models may do behind them.
+fn doors<'a>(
+    get: &impl Fn(&str) -> &'a str,
+    wrong: &mut impl FnMut(&str, &str),
+) -> (Transport, McpRole) {
+    let transport = Transport::parse(get("transport")).unwrap_or_else(|| {
+        wrong("transport", "`http`, `stdio` or `both`");
+        Transport::Http
+    });
+    let mcp_role = McpRole::parse(get("mcp.role")).unwrap_or_else(|| {
+        wrong("mcp.role", "`agent`, `operator` or `admin`");
+        McpRole::default()
+    });
+    (transport, mcp_role)
+}
+
+fn session_idle<'a>(
+    get: &impl Fn(&str) -> &'a str,
+    wrong: &mut impl FnMut(&str, &str),
+) -> Duration {
+    duration(get("mcp.session_idle"))
+        .filter(|idle| (Duration::from_secs(1)..=WINDOW_CAP).contains(idle))
+        .unwrap_or_else(|| {
+            wrong("mcp.session_idle", "a length from 1s to 24h, as 90s or 10m");
+            WINDOW_CAP
+        })
 }
 
 /// Refuses what a later version will support: it must not look as if it held.
 fn supported<'a>(get: &impl Fn(&str) -> &'a str, wrong: &mut impl FnMut(&str, &str)) {
     if get("auth") != "local" {
         wrong("auth", "`local` (`credentials` is not supported yet)");
-    }
-    if get("transport") != "http" {
-        wrong(
-            "transport",
-            "`http` (`stdio` and `both` are not supported yet)",
-        );
     }
 }
 

@@ -13,6 +13,7 @@ mod principal; // who asks
 mod request; // all of it, as one question to the engine
 mod resource; // on what
 mod secret; // values that never print
+mod session; // a client's session
 mod severity; // how bad
 mod time; // instants and the clock port
 mod tool; // what the catalogue knows of a tool
@@ -38,6 +39,7 @@ pub use principal::{Authentication, Principal, PrincipalStatus, Role, Roles, Tru
 pub use request::{ActionRequest, Arguments, Purpose};
 pub use resource::{NameError, Resource, check_run_name, check_target, check_tool_name};
 pub use secret::Secret;
+pub use session::Session;
 pub use severity::Severity;
 pub use time::{Clock, Timestamp};
 pub use tool::{Annotations, Owner, ToolClass, ToolFacts};

@@ -81,6 +81,12 @@ impl Role {
         Self::Admin,
     ];
 
+    /// The role of this name, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+
     /// The role's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

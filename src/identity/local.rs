@@ -64,11 +64,19 @@ impl Authenticator for LocalAuthenticator {
     fn authenticate(
         &self,
         door: Door,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<Identity, Unauthenticated> {
         match (door, credentials) {
             (Door::Internal, Credentials::Internal) => Ok(self.gateway()),
-            (Door::Internal, Credentials::None) => Err(Unauthenticated),
+            (Door::Internal, Credentials::None | Credentials::Started { .. }) => {
+                Err(Unauthenticated)
+            }
+            (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
+                id: agent_id.clone(),
+                roles: Roles::of(&[Role::Agent, *role]),
+                may_act_for_others: matches!(role, Role::Operator | Role::Admin),
+                ..self.model()
+            }),
             (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => Ok(self.person()),
             (Door::Mcp | Door::Stdio, _) => Ok(self.model()),
         }
@@ -81,7 +89,7 @@ mod tests {
 
     fn authenticate(models: &[Role], door: Door) -> Result<Identity, Unauthenticated> {
         let local = LocalAuthenticator::new(Roles::of(models)).expect("reserved ids are ids");
-        local.authenticate(door, Credentials::None)
+        local.authenticate(door, &Credentials::None)
     }
 
     #[test]

@@ -1,19 +1,29 @@
 //! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
 
 mod local; // whoever stands on this machine
+mod sessions; // whose each session is
 
 use crate::audit::Door;
-use crate::domain::{AgentId, Authentication, Roles};
+use crate::domain::{AgentId, Authentication, Role, Roles};
 
 pub use local::LocalAuthenticator;
+pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};
 
 /// What a door found of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// None: the caller stands on this machine, or is nobody.
     None,
     /// The gateway's own code calls.
     Internal,
+    /// A program that this machine's operator started says for whom it speaks, through the socket that only the
+    /// operator reaches (`spec/identity.md`, "Who is calling").
+    Started {
+        /// The agent.
+        agent_id: AgentId,
+        /// What it may do with the gateway.
+        role: Role,
+    },
 }
 
 /// Who calls, and what the caller may do with the gateway.
@@ -43,6 +53,6 @@ pub trait Authenticator: Send + Sync {
     fn authenticate(
         &self,
         door: Door,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<Identity, Unauthenticated>;
 }

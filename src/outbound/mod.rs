@@ -1,5 +1,7 @@
 //! The one HTTP client: whatever leaves this process over HTTP leaves here.
 
+mod message; // JSON-RPC
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,12 +13,17 @@ const OPENING: Duration = Duration::from_secs(30);
 /// How long a stream may be silent: it has a heartbeat every 15 seconds.
 const SILENCE: Duration = Duration::from_mins(1);
 
+pub use message::Headers;
+
 /// Why a gateway gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// Nobody answers there.
     #[error("{0}")]
     Unreachable(String),
+    /// The connection broke after the request was sent.
+    #[error("the connection broke: {0}")]
+    Broken(String),
     /// The system gives no client.
     #[error("no HTTP client: {0}")]
     NoClient(String),

@@ -13,7 +13,7 @@ impl Pipeline {
     pub(super) fn admit(
         &self,
         caller: &Caller,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<Identity, Unanswered> {
         self.authenticator
             .authenticate(caller.door, credentials)

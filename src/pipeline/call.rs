@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::audit::Caller;
 use crate::domain::{ActionType, AgentId, CorrelationId};
 use crate::identity::Credentials;
+use crate::tools::Line;
 
 /// One call, as the door read it; nothing in it is believed yet.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Call {
     pub shadow: bool,
     /// The caller's own name for the work.
     pub correlation_id: Option<CorrelationId>,
+    /// The way back to the client, if its door has one.
+    pub line: Line,
 }
 
 impl Call {
@@ -43,6 +46,7 @@ impl Call {
             stated: Map::new(),
             shadow: false,
             correlation_id: None,
+            line: Line::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod dispatch; // from permit to output, under the gate and a deadline
 mod filter; // what may leave
 mod closing; // the outcome on record, before anyone sees it
 mod normalize; // call and identity become an ask
+mod sessions; // which client speaks, on record
 mod shown; // which tools a caller is shown
 mod source; // values that tools answer, asked on this same road
 
@@ -18,9 +19,9 @@ use serde_json::Value;
 use crate::audit::{AuditError, Recorded, Recorder};
 use crate::decision_point::{DecisionPoint, Stale};
 use crate::domain::Clock;
-use crate::identity::Authenticator;
+use crate::identity::{Authenticator, Sessions};
 use crate::registry::Registry;
-use crate::tools::{Catalog, Permit};
+use crate::tools::{Catalog, Line, Permit};
 
 // What doors need of the rooms below: where a call came from, with which credential, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
@@ -33,6 +34,7 @@ pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
 pub use filter::Screened;
 pub use metrics::PipelineMetrics;
+pub use sessions::{Greeting, SessionRefused};
 pub use shown::ListStanding;
 pub use source::RoadValues;
 
@@ -47,6 +49,7 @@ pub struct Pipeline {
     catalog: Arc<Catalog>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
+    sessions: Arc<Sessions>,
     metrics: PipelineMetrics,
 }
 
@@ -64,6 +67,8 @@ pub struct Stations {
     pub recorder: Recorder,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Which clients have a session.
+    pub sessions: Arc<Sessions>,
 }
 
 impl Pipeline {
@@ -77,6 +82,7 @@ impl Pipeline {
             catalog,
             recorder,
             clock,
+            sessions,
         } = stations;
         Self {
             authenticator,
@@ -85,6 +91,7 @@ impl Pipeline {
             catalog,
             recorder,
             clock,
+            sessions,
             metrics: PipelineMetrics::default(),
         }
     }
@@ -104,8 +111,9 @@ impl Pipeline {
     }
 
     async fn walk(&self, call: Call) -> Result<Answer, Unanswered> {
-        let identity = self.admit(&call.caller, call.credentials)?;
+        let identity = self.admit(&call.caller, &call.credentials)?;
         let caller = call.caller.clone();
+        let line = call.line.clone();
         let shadow = call.shadow;
         let ask = self.normalize(call, &identity)?;
         let unrecorded = |fault: AuditError| Unanswered::audit(&ask, &fault);
@@ -123,7 +131,7 @@ impl Pipeline {
                 .decide(&ask, &caller)
                 .await
                 .map_err(unrecorded)?;
-            if let Ok(answer) = self.carry_out(decision, &caller).await? {
+            if let Ok(answer) = self.carry_out(decision, &caller, &line).await? {
                 return Ok(answer);
             }
             tracing::debug!(action_id = %ask.action_id, "decided again");
@@ -138,9 +146,10 @@ impl Pipeline {
         &self,
         decision: Recorded<Decision>,
         caller: &Caller,
+        line: &Line,
     ) -> Result<Result<Answer, Stale>, Unanswered> {
         let permit = match Permit::issue(decision, caller) {
-            Ok(permit) => permit,
+            Ok(permit) => permit.with_line(line.clone()),
             Err(refused) => return Ok(Ok(Answer::refused(refused.into_inner()))),
         };
         let decided = permit.decision().clone();

@@ -32,7 +32,7 @@ impl Pipeline {
     pub fn tools_for(
         &self,
         caller: &Caller,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<Vec<&ToolDefinition>, Unanswered> {
         let identity = self.admit(caller, credentials)?;
         let resolved = self.registry.resolve(&identity, None);
@@ -61,7 +61,7 @@ impl Pipeline {
     pub fn standing_for(
         &self,
         caller: &Caller,
-        credentials: Credentials,
+        credentials: &Credentials,
     ) -> Result<ListStanding, Unanswered> {
         let identity = self.admit(caller, credentials)?;
         let situation = self.decision_point.gate().situation();

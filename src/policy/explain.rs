@@ -218,14 +218,7 @@ impl Explanation {
     /// What an agent of low trust may see: code, reason, remedy and the policy's id, but no rule and no neighbours.
     #[must_use]
     pub fn for_low_trust(mut self) -> Self {
-        if let Some(rule) = &mut self.determined_by {
-            *rule = RuleName {
-                policy: rule.policy.clone(),
-                rule: None,
-                name: None,
-                at: None,
-            };
-        }
+        self.determined_by = self.determined_by.map(RuleName::closed);
         self.stages.clear();
         self.facts.clear();
         self.rules.clear();
@@ -242,6 +235,16 @@ impl RuleName {
             rule: Some(determinant.rule),
             name: determinant.name.clone(),
             at: Some(Arc::clone(&determinant.at)),
+        }
+    }
+
+    /// The policy alone.
+    pub(super) fn closed(self) -> Self {
+        Self {
+            policy: self.policy,
+            rule: None,
+            name: None,
+            at: None,
         }
     }
 }

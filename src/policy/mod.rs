@@ -31,6 +31,7 @@ mod ruling; // the words of rules, arguments and approvals
 mod search; // the stage of the rules
 mod shown; // which tools a caller is shown
 mod surroundings; // the stages of services, hours, resources and arguments
+mod told; // a decision as its caller may read it
 mod trace; // who listens meanwhile
 mod verdict; // the words of denials before the rules
 
@@ -67,5 +68,6 @@ pub use rule::{
 };
 pub use suite::{Agent, Case, CaseRequest, CaseResult, Expectation, Suite, SuiteReport};
 pub use text::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
+pub use told::Told;
 pub use validate::{check, explain_in, new_findings, validate};
 pub use written::written;

@@ -54,7 +54,7 @@ fn registry(agents: Vec<Agent>) -> Registry {
 
 fn caller(door: Door) -> Identity {
     let local = LocalAuthenticator::new(Roles::of(&[Role::Agent])).expect("reserved ids are ids");
-    local.authenticate(door, Credentials::None).expect("local")
+    local.authenticate(door, &Credentials::None).expect("local")
 }
 
 fn id(id: &str) -> AgentId {

@@ -27,7 +27,9 @@ pub fn start_logs(level: &str, format: LogFormat) -> Result<(), String> {
             "`{level}` is no level; write error, warn, info, debug or trace"
         ));
     }
-    let filter = EnvFilter::try_new(level).map_err(|fault| fault.to_string())?;
+    // The MCP library tells of every request that it begins and ends.
+    let filter =
+        EnvFilter::try_new(format!("rmcp=warn,{level}")).map_err(|fault| fault.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{ToolBackend, ToolDefinition};
+use super::{Shelf, ToolBackend, ToolDefinition};
 use crate::domain::{ToolFacts, check_run_name};
 
 /// Why backends do not make a catalogue.
@@ -21,6 +21,7 @@ pub enum CatalogError {
 pub struct Catalog {
     definitions: Vec<ToolDefinition>,
     backends: HashMap<Arc<str>, Arc<dyn ToolBackend>>,
+    shelves: Vec<Shelf>,
 }
 
 impl Catalog {
@@ -44,9 +45,11 @@ impl Catalog {
                 definitions.push(definition);
             }
         }
+        let shelves = offers.iter().map(|backend| backend.shelf()).collect();
         Ok(Self {
             definitions,
             backends,
+            shelves,
         })
     }
 
@@ -54,6 +57,12 @@ impl Catalog {
     #[must_use]
     pub fn definitions(&self) -> &[ToolDefinition] {
         &self.definitions
+    }
+
+    /// What the backends offer beside tools, in their order.
+    #[must_use]
+    pub fn shelves(&self) -> &[Shelf] {
+        &self.shelves
     }
 
     /// The tool of this exact name.

@@ -282,6 +282,7 @@ impl ToolBackend for CloudBackend {
             facts: tool.facts,
             description: tool.description,
             output_schema: None,
+            in_mcp: false,
         });
         let managed = [
             ToolDefinition::gateway("get_infrastructure_status", ToolClass::Read, "Shows services, fleet size and the last ten actions of the simulated cloud.", schema(json!({}), &[])).safe(),

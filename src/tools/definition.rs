@@ -15,6 +15,9 @@ pub struct ToolDefinition {
     pub description: &'static str,
     /// JSON Schema of what it answers; `None`: an object of which nothing more is promised.
     pub output_schema: Option<Value>,
+    /// Whether it answers with the result of an MCP server as it is: `{content, …}`; when it fails, with
+    /// `{"result": …}` or `{"error": {code, message}}` as detail.
+    pub in_mcp: bool,
 }
 
 impl ToolDefinition {
@@ -46,6 +49,7 @@ impl ToolDefinition {
             facts,
             description,
             output_schema: None,
+            in_mcp: false,
         }
     }
 

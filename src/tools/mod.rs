@@ -1,10 +1,12 @@
 //! What does work: backends behind one trait, reached only with a permit.
 
+mod client; // the way back to who called
 mod catalog; // every tool of every backend under one name space
 mod cloud; // backend: the simulated cloud
 mod cloud_answers; // what it answers
 mod definition; // a tool as clients see it
 mod permit; // the only key a backend accepts
+mod shelf; // resources and prompts
 pub mod schema; // words for schemas of answers
 
 use std::pin::Pin;
@@ -15,9 +17,11 @@ use crate::audit::{ChangeNote, StateChange};
 use crate::domain::{Arguments, Timestamp};
 
 pub use catalog::{Catalog, CatalogError};
+pub use client::{Client, Line, NotAnswered, Progress, Soon};
 pub use cloud::CloudBackend;
 pub use definition::ToolDefinition;
 pub use permit::Permit;
+pub use shelf::Shelf;
 
 /// The future of a backend's work.
 pub type Work<'a> = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + Send + 'a>>;
@@ -32,6 +36,11 @@ pub trait ToolBackend: Send + Sync {
 
     /// What a call would do, without doing it; `None` when the tool cannot say.
     fn plan(&self, tool: &str, arguments: &Arguments, now: Timestamp) -> Option<Value>;
+
+    /// What it offers beside tools.
+    fn shelf(&self) -> Shelf {
+        Shelf::default()
+    }
 }
 
 /// What a tool gave back.

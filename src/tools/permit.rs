@@ -6,11 +6,14 @@ use crate::audit::{Caller, OutcomeOf, Recorded};
 use crate::domain::{ActionRequest, Arguments, Purpose};
 use crate::policy::{Decision, Effect};
 
+use super::Line;
+
 /// An allowed, recorded decision about to become one call. Not `Clone`: one decision, one call.
 #[derive(Debug)]
 pub struct Permit {
     decision: Recorded<Decision>,
     of: OutcomeOf,
+    line: Line,
 }
 
 impl Permit {
@@ -26,10 +29,27 @@ impl Permit {
         let is_run = decision.get().request().purpose == Purpose::Run;
         if allows && is_run {
             let of = decision.outcome_of(caller);
-            Ok(Self { decision, of })
+            Ok(Self {
+                decision,
+                of,
+                line: Line::default(),
+            })
         } else {
             Err(decision)
         }
+    }
+
+    /// The same, with a way back to the client.
+    #[must_use]
+    pub fn with_line(mut self, line: Line) -> Self {
+        self.line = line;
+        self
+    }
+
+    /// The way back to the client.
+    #[must_use]
+    pub const fn line(&self) -> &Line {
+        &self.line
     }
 
     /// The decision that this permit stands on.

@@ -1,7 +1,16 @@
 //! The doors: they read calls, hand them to the road, and word its answers. They decide nothing.
 
+pub mod mcp; // MCP, every revision
 pub mod rest; // REST over TCP and over the data directory's socket
 
 mod serve; // listening and stopping
 
+use std::sync::Arc;
+
 pub use serve::{Doors, ServeError, serve};
+
+/// Every route of these doors.
+#[must_use]
+pub fn service(rest: rest::Rest, mcp: mcp::Mcp) -> rest::Service {
+    rest::service(rest, mcp::routes(Arc::new(mcp)))
+}

@@ -39,7 +39,7 @@ pub enum ServeError {
 
 /// What is listened on.
 pub struct Doors {
-    tcp: TcpListener,
+    tcp: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
 }
 
@@ -56,7 +56,17 @@ impl Doors {
                 source,
             })?;
         let socket = socket.map(open_socket).transpose()?;
+        let tcp = Some(tcp);
         Ok(Self { tcp, socket })
+    }
+
+    /// Opens the socket of the data directory alone.
+    ///
+    /// # Errors
+    /// When it cannot be listened on.
+    pub fn behind(socket: &Path) -> Result<Self, ServeError> {
+        let socket = Some(open_socket(socket)?);
+        Ok(Self { tcp: None, socket })
     }
 
     /// The address, with the port that the system chose for port 0.
@@ -64,7 +74,10 @@ impl Doors {
     /// # Errors
     /// When the system does not tell.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        match &self.tcp {
+            Some(tcp) => tcp.local_addr(),
+            None => Err(std::io::ErrorKind::AddrNotAvailable.into()),
+        }
     }
 }
 
@@ -118,10 +131,16 @@ async fn serve_both(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let Doors { tcp, socket } = doors;
-    // Without this an answer may wait for the acknowledgement of the one before.
-    let tcp = tcp.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = public.0.into_make_service_with_connect_info::<SocketAddr>();
-    let http = axum::serve(tcp, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let told = stop.clone();
+    let over_http = async move {
+        let Some(tcp) = tcp else { return Ok(()) };
+        // Without this an answer may wait for the acknowledgement of the one before.
+        let tcp = tcp.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let service = public.0.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(tcp, service)
+            .with_graceful_shutdown(told.cancelled_owned())
+            .await
+    };
     let through_socket = async move {
         let Some((listener, path)) = socket else {
             return Ok(());
@@ -132,7 +151,7 @@ async fn serve_both(
         drop(std::fs::remove_file(path));
         served
     };
-    tokio::try_join!(async move { http.await }, through_socket)
+    tokio::try_join!(over_http, through_socket)
         .map(|_| ())
         .map_err(ServeError::Broken)
 }

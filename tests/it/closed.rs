@@ -173,6 +173,7 @@ impl ToolBackend for Broken {
             facts,
             description: "breaks",
             output_schema: None,
+            in_mcp: false,
         }]
     }
 

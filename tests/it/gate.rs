@@ -39,6 +39,7 @@ impl ToolBackend for Witness {
             facts,
             description: "notes when it starts",
             output_schema: None,
+            in_mcp: false,
         }]
     }
 

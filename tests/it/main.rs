@@ -30,6 +30,8 @@ mod gate; // races of changes against calls
 mod incidents; // what somebody should look at
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently
+mod mcp; // MCP over HTTP
+mod mcp_sessions; // sessions of MCP
 mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly
 mod openapi; // what the OpenAPI document promises

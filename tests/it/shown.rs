@@ -292,7 +292,7 @@ fn the_suspension_of_an_agent_changes_nothing_of_what_it_is_shown() {
 /// The tools that a model over MCP is shown, in their order.
 fn listed(house: &House) -> Vec<String> {
     let caller = Caller::at(Door::Mcp);
-    let tools = house.app.pipeline.tools_for(&caller, Credentials::None);
+    let tools = house.app.pipeline.tools_for(&caller, &Credentials::None);
     let names = tools.unwrap().into_iter();
     names.map(|tool| tool.facts.name.to_string()).collect()
 }
@@ -365,7 +365,7 @@ async fn neither_mode_nor_lockdown_nor_suspension_nor_time_changes_the_list() {
         house
             .app
             .pipeline
-            .standing_for(&caller, Credentials::None)
+            .standing_for(&caller, &Credentials::None)
             .unwrap()
     };
     let first = standing();
@@ -391,7 +391,7 @@ async fn a_new_policy_or_a_new_denied_tool_is_another_standing_and_another_list(
     let standing = || {
         let caller = Caller::at(Door::Mcp);
         let road = &house.app.pipeline;
-        road.standing_for(&caller, Credentials::None).unwrap()
+        road.standing_for(&caller, &Credentials::None).unwrap()
     };
     let is_listed = |tool: &str| listed(&house).iter().any(|name| name == tool);
     let first = standing();

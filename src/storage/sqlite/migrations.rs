@@ -121,6 +121,12 @@ const STEPS: &[&str] = &["
     -- What incidents are counted from: denials (status 1), and who was suspended.
     CREATE INDEX records_that_tell ON records (seq, at)
         WHERE status = 1 OR action_type IN ('agent_suspension', 'agent_reinstatement');
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        agent TEXT NOT NULL,
+        opened_at INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
 "];
 
 /// The version that this program writes.

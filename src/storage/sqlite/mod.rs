@@ -11,6 +11,7 @@ mod migrations; // numbered SQL
 mod policies; // versions of the policy
 mod reader; // port `TrailReader`
 mod search; // its queries
+mod sessions; // sessions of clients
 mod state; // modes, lockdown, cloud, health
 mod tallies; // what compliance counts
 mod torn; // a commit that was cut off

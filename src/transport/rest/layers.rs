@@ -11,6 +11,7 @@ use crate::pipeline::Door;
 use crate::wire::{Problem, ProblemCode};
 
 use super::{Rest, answer, extract};
+use crate::transport::mcp;
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -71,19 +72,26 @@ pub(super) async fn guard(State(rest): State<Rest>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let caller = extract::find_caller(&rest, &request);
     request.extensions_mut().insert(caller.clone());
+    let in_json_rpc = request.uri().path() == mcp::PATH;
     let mut response = match check(&rest, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => answer::problem(&problem),
     };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    let refused = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = refused {
         // What was decided has its record; what could not even be read is counted.
         if problem.action_id.is_none() && matches!(problem.status, 400 | 403 | 413 | 415 | 422) {
             rest.pipeline.note_refused(&caller, problem.code);
         }
-        response = answer::problem(&Problem {
-            request_id: Some(id.clone()),
-            ..problem
-        });
+        response = if in_json_rpc {
+            let detail = problem.detail.as_str().unwrap_or(&problem.title);
+            mcp::refusal(response.status(), detail)
+        } else {
+            answer::problem(&Problem {
+                request_id: Some(id.clone()),
+                ..problem
+            })
+        };
         response.extensions_mut().remove::<Problem>();
     }
     if let Ok(value) = HeaderValue::from_str(&id) {

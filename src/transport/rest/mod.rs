@@ -76,9 +76,9 @@ impl Rest {
     }
 }
 
-/// Every route there is, over this road.
+/// Every route there is, over this road, and those of the other doors.
 #[must_use]
-pub fn service(rest: Rest) -> Service {
+pub fn service(rest: Rest, others: Router<Rest>) -> Service {
     let mut router = Router::new()
         .route("/", get(health::front))
         .route("/livez", get(health::livez))
@@ -109,6 +109,7 @@ pub fn service(rest: Rest) -> Service {
         );
     }
     let router = router
+        .merge(others)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(

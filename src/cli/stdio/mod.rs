@@ -1,0 +1,88 @@
+//! `stdio`: MCP on standard input and output, for editors that start a program.
+//!
+//! It is a bridge in any case: to a named gateway, to the process that owns the data directory, or to this process,
+//! which then serves the directory to others too. So it is one road, and sessions outlive whoever owns it.
+
+mod bridge; // messages there and back
+mod events; // messages out of streams
+mod lines; // lines in and out
+mod reach; // where the gateway is
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::domain::AgentId;
+
+use super::{CliError, Exit};
+
+use bridge::Bridge;
+
+pub(super) use reach::{At, Identity, Reach};
+
+/// Serve MCP on standard input and output
+#[derive(Debug, Args)]
+pub(super) struct StdioArgs {
+    /// The agent as which calls are made
+    #[arg(long, value_name = "ID", default_value = "local")]
+    agent: String,
+    /// What it may do with the gateway: agent, operator or admin
+    #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = ["agent", "operator", "admin"])]
+    role: String,
+}
+
+impl StdioArgs {
+    /// As whom.
+    pub(super) fn identity(self) -> Identity {
+        Identity {
+            agent: self.agent,
+            role: self.role,
+        }
+    }
+}
+
+/// Serves until the input ends.
+pub(super) async fn run(
+    config: &Config,
+    url: Option<String>,
+    identity: Identity,
+) -> Result<Exit, CliError> {
+    let agent = &identity.agent;
+    AgentId::parse(agent).map_err(|fault| CliError::Usage(format!("--agent: {fault}")))?;
+    let at = match url {
+        Some(url) => At::Url(address(&url)?),
+        None => At::Socket(identity),
+    };
+    let reach = Reach::to(at, config.clone());
+    // What is wrong with the configuration is said now, not to the first message.
+    reach.find().await?;
+    carry(reach, config.body_limit).await;
+    Ok(Exit::Ok)
+}
+
+/// Carries messages until the input ends.
+pub(super) async fn carry(reach: Reach, limit: usize) {
+    let lines = lines::read(std::io::BufReader::new(std::io::stdin()), limit);
+    let (out, writing) = lines::write(std::io::stdout());
+    let bridge = Bridge::new(reach, out, limit);
+    bridge.run(lines).await;
+    bridge.end().await;
+    drop(bridge);
+    if tokio::task::spawn_blocking(|| writing.join())
+        .await
+        .is_err()
+    {
+        tracing::error!("the last answers may not be written");
+    }
+}
+
+/// The address without `/mcp`, which people copy along.
+fn address(url: &str) -> Result<String, CliError> {
+    let base = url.trim_end_matches('/');
+    let base = base.strip_suffix("/mcp").unwrap_or(base);
+    if base.starts_with("http://") {
+        return Ok(base.to_owned());
+    }
+    Err(CliError::Usage(format!(
+        "`{url}` is not an address of a gateway: write http://HOST:PORT/mcp (https is not supported yet)"
+    )))
+}

@@ -1,0 +1,110 @@
+//! Calls on the road for whoever asks over MCP.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rmcp::model::{LoggingLevel, ProtocolVersion};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde_json::{Map, Value, json};
+
+use crate::domain::canonical_json;
+use crate::pipeline::{Answer, Body, Call};
+use crate::tools::Line;
+
+use super::handler::guest;
+use super::{Guest, Road, answer, line};
+
+/// What a client sends along when it repeats a request that was answered by a question.
+#[derive(Default)]
+pub(super) struct Inputs {
+    /// Its answers.
+    pub(super) responses: Option<BTreeMap<String, Value>>,
+    /// What it was given to keep.
+    pub(super) state: Option<String>,
+}
+
+impl Road {
+    /// Runs a tool for whoever asks, and gives up waiting, not the call, when the client cancels it.
+    pub(super) async fn run(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+        inputs: Inputs,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Answer, ErrorData> {
+        let guest = guest(context)?;
+        let in_mcp = self.is_in_mcp(tool);
+        let bound = if in_mcp {
+            self.bound(&guest, tool, &arguments)?
+        } else {
+            Vec::new()
+        };
+        let state = inputs
+            .state
+            .map(|sealed| self.states.open(&sealed, &bound))
+            .transpose()?;
+        let line = if in_mcp {
+            let given = json!({ "inputResponses": inputs.responses, "requestState": state });
+            let level = self.log_level(&guest, context);
+            Line::to(Arc::new(line::Caller::new(context.clone(), given, level)))
+        } else {
+            Line::default()
+        };
+        let call = Call {
+            credentials: guest.credentials,
+            line,
+            ..Call::tool(guest.caller, tool, arguments)
+        };
+        let mut answer = tokio::select! {
+            end = self.take(call) => end.map_err(|unanswered| answer::no_answer(&unanswered))?,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("Cancelled", None)),
+        };
+        if let (true, Body::Done(result)) = (in_mcp, &mut answer.body) {
+            self.seal(result, &bound);
+        }
+        Ok(answer)
+    }
+
+    /// Seals what the tool gives its client to keep.
+    fn seal(&self, result: &mut Value, bound: &[u8]) {
+        if let Some(Value::String(state)) = result.get_mut("requestState") {
+            *state = self.states.seal(state, bound);
+        }
+    }
+
+    /// What a state is bound to: the caller, the tool and its arguments.
+    fn bound(
+        &self,
+        guest: &Guest,
+        tool: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<u8>, ErrorData> {
+        let agent = self
+            .pipeline
+            .identify(&guest.caller, &guest.credentials)
+            .map_err(|unanswered| answer::no_answer(&unanswered))?;
+        let call = json!([agent.as_str(), tool, arguments]);
+        Ok(canonical_json(&call))
+    }
+
+    /// From which level on the client wants a tool's log: what the request says, or before that revision its session.
+    fn log_level(
+        &self,
+        guest: &Guest,
+        context: &RequestContext<RoleServer>,
+    ) -> Option<LoggingLevel> {
+        let version = context.protocol_version();
+        let stateless = version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        if stateless {
+            return context.meta.log_level();
+        }
+        let wishes = self.wishes();
+        let wished = guest.session.as_ref().and_then(|id| wishes.get(id));
+        Some(
+            wished
+                .and_then(|wish| wish.level)
+                .unwrap_or(LoggingLevel::Info),
+        )
+    }
+}

@@ -1,0 +1,280 @@
+//! `/mcp`: which of the two services reads a request, whose sessions are whose, and errors in JSON-RPC.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use serde_json::Value;
+
+use crate::domain::{AgentId, Role};
+use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
+use crate::wire::{StrictError, read_value};
+
+use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
+use super::{Guest, Mcp, sessions};
+
+/// Where it is.
+pub(in crate::transport) const PATH: &str = "/mcp";
+/// The header by which a client names its session.
+const SESSION: &str = "mcp-session-id";
+/// The headers by which a program on this machine says for whom it speaks.
+const AGENT: &str = "x-policyguard-agent";
+const ROLE: &str = "x-policyguard-role";
+/// What the services want to read in `Accept`; what a client can take of it is its own affair.
+const EVERYTHING: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+/// The longest body of a refusal that the services make.
+const REFUSAL: usize = 4_096;
+
+/// The route of the door.
+pub(in crate::transport) fn routes<S: Clone + Send + Sync + 'static>(mcp: Arc<Mcp>) -> Router<S> {
+    let handler = move |request: Request| async move { mcp.answer(request).await };
+    Router::new().route(PATH, any(handler))
+}
+
+/// A message as far as the door reads it.
+struct Message {
+    bytes: Bytes,
+    id: Value,
+    opens_session: bool,
+}
+
+impl Mcp {
+    async fn answer(self: Arc<Self>, request: Request) -> Response {
+        let caller = request
+            .extensions()
+            .get::<Caller>()
+            .map_or_else(|| Caller::at(self.door), |caller| caller.through(self.door));
+        let credentials = match self.credentials(request.headers()) {
+            Ok(credentials) => credentials,
+            Err(fault) => return fault.into_response(),
+        };
+        let guest = Guest {
+            caller,
+            credentials,
+            session: session_of(request.headers()).map(Arc::from),
+        };
+        self.admit(request, &guest).await.unwrap_or_else(|fault| {
+            if fault.status.is_client_error() {
+                self.road.pipeline.note_refused(&guest.caller, "mcp");
+            }
+            fault.into_response()
+        })
+    }
+
+    /// What the caller shows of itself. Only the program behind the socket says for whom it speaks; over HTTP no plain
+    /// header says anything.
+    fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, Fault> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let (Door::Stdio, Some(agent)) = (self.door, text(AGENT)) else {
+            return Ok(Credentials::None);
+        };
+        let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
+        let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
+        let role = text(ROLE).unwrap_or("agent");
+        let role = Role::parse(role).ok_or_else(|| refuse(format!("No such role: {role}")))?;
+        Ok(Credentials::Started { agent_id, role })
+    }
+
+    /// Knows the caller before anything is read of what it sent.
+    async fn admit(&self, request: Request, guest: &Guest) -> Result<Response, Fault> {
+        let agent_id = self
+            .road
+            .pipeline
+            .identify(&guest.caller, &guest.credentials)
+            .map_err(|unanswered| unidentified(&unanswered))?;
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(guest.clone());
+        match parts.method {
+            Method::POST => self.post(parts, body, agent_id).await,
+            Method::GET | Method::DELETE => self.without_message(parts, agent_id).await,
+            _ => Err(wrong_method("POST, GET, DELETE")),
+        }
+    }
+
+    async fn post(
+        &self,
+        mut parts: Parts,
+        body: Body,
+        agent_id: AgentId,
+    ) -> Result<Response, Fault> {
+        let message = self.read(&parts.headers, body).await?;
+        parts.headers.insert(header::ACCEPT, EVERYTHING);
+        parts.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let body = Body::from(message.bytes);
+        if let Some(session) = session_of(&parts.headers) {
+            let known = self.road.pipeline.session(session, &agent_id);
+            known.ok_or_else(|| Fault::unknown_session().of(&message.id))?;
+        } else if message.opens_session {
+            let ended = self.road.pipeline.make_room(&agent_id).await;
+            for id in ended.map_err(|refused| no_session(&refused).of(&message.id))? {
+                sessions::end_worker(&self.workers, &id).await;
+            }
+        } else {
+            let answer = self.alone.handle(Request::from_parts(parts, body)).await;
+            return in_json_rpc(answer.map(Body::new), &message.id).await;
+        }
+        let request = Request::from_parts(parts, body);
+        let work = self.in_session.handle(request);
+        let answer = sessions::working_for(agent_id.clone(), work).await;
+        if message.opens_session
+            && let Some(opened) = session_of(answer.headers())
+            && self.road.pipeline.session(opened, &agent_id).is_none()
+        {
+            let why = "The session could not be recorded: try again, or call without a session";
+            let fault = Fault::new(StatusCode::SERVICE_UNAVAILABLE, INTERNAL, why);
+            return Err(fault.of(&message.id));
+        }
+        in_json_rpc(answer.map(Body::new), &message.id).await
+    }
+
+    /// A stream to listen on, or the end of a session.
+    async fn without_message(
+        &self,
+        mut parts: Parts,
+        agent_id: AgentId,
+    ) -> Result<Response, Fault> {
+        let session = session_of(&parts.headers).ok_or_else(|| wrong_method("POST"))?;
+        let session = self
+            .road
+            .pipeline
+            .session(session, &agent_id)
+            .ok_or_else(Fault::unknown_session)?;
+        if parts.method == Method::DELETE {
+            let ended = self.road.pipeline.end_session(&session, "by its client");
+            ended.await.map_err(|refused| no_session(&refused))?;
+            sessions::end_worker(&self.workers, &session.id).await;
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        parts.headers.insert(header::ACCEPT, EVERYTHING);
+        let request = Request::from_parts(parts, Body::empty());
+        let work = self.in_session.handle(request);
+        let answer = sessions::working_for(agent_id, work).await;
+        in_json_rpc(answer.map(Body::new), &Value::Null).await
+    }
+
+    /// Reads one message, as strictly as every door does.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Message, Fault> {
+        check_media(headers)?;
+        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| {
+            let message = format!("A message holds at most {} bytes", self.body_limit);
+            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, message)
+        })?;
+        let refuse = |code, message: String| Fault::new(StatusCode::BAD_REQUEST, code, message);
+        let message = read_value(&bytes).map_err(|fault| match fault {
+            StrictError::Unreadable(why) => refuse(PARSE, format!("Parse error: {why}")),
+            other @ StrictError::NotAnObject(_) => {
+                refuse(INVALID, format!("Invalid request: {other}"))
+            }
+        })?;
+        let Value::Object(members) = message else {
+            let what = "one JSON-RPC message is one object; batches are not served";
+            return Err(refuse(INVALID, format!("Invalid request: {what}")));
+        };
+        let id = members.get("id").cloned().unwrap_or_default();
+        if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+            let what = "`jsonrpc` must be \"2.0\"";
+            return Err(refuse(INVALID, format!("Invalid request: {what}")).of(&id));
+        }
+        let method = members.get("method").and_then(Value::as_str);
+        Ok(Message {
+            bytes,
+            id,
+            opens_session: method == Some("initialize"),
+        })
+    }
+}
+
+/// The session that the request names.
+fn session_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SESSION)?.to_str().ok()
+}
+
+/// Only plain JSON is read: a browser form cannot claim that type without asking first.
+fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
+    let refuse = |message: &str| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, message);
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or("identity");
+    if !encoding.eq_ignore_ascii_case("identity") {
+        return Err(refuse("Send the body as it is, without Content-Encoding"));
+    }
+    let media = text(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = media.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(refuse("Send `Content-Type: application/json`"))
+    }
+}
+
+fn wrong_method(allowed: &str) -> Fault {
+    let message = format!("Without a session this takes {allowed} only");
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, TRANSPORT, message)
+}
+
+fn unidentified(unanswered: &Unanswered) -> Fault {
+    match unanswered {
+        Unanswered::Unauthenticated => Fault::new(
+            StatusCode::UNAUTHORIZED,
+            TRANSPORT,
+            "Not authenticated: this door needs a credential",
+        ),
+        Unanswered::NotForThem(_)
+        | Unanswered::Unavailable { .. }
+        | Unanswered::Withheld { .. }
+        | Unanswered::Unsettled { .. }
+        | Unanswered::Broken => Fault::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            INTERNAL,
+            "Internal error",
+        ),
+    }
+}
+
+fn no_session(refused: &SessionRefused) -> Fault {
+    let message = match refused {
+        SessionRefused::NoPlace(full) => full.to_string(),
+        SessionRefused::Unauthenticated | SessionRefused::Unrecorded(_) => {
+            tracing::error!(%refused, "audit_unavailable");
+            "The session cannot be recorded now: try again".to_owned()
+        }
+    };
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, TRANSPORT, message)
+}
+
+/// A refusal that a service wrote as plain text, in JSON-RPC.
+async fn in_json_rpc(answer: Response, id: &Value) -> Result<Response, Fault> {
+    let status = answer.status();
+    let is_json = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media| media.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return Ok(answer);
+    }
+    let text = to_bytes(answer.into_body(), REFUSAL)
+        .await
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    if status.is_server_error() {
+        tracing::error!(%text, "mcp");
+        return Err(Fault::new(status, INTERNAL, "Internal error").of(id));
+    }
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // It is JSON, but not a message that any revision has.
+        let message = "Invalid request: not a JSON-RPC request, notification or response";
+        return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID, message).of(id));
+    }
+    Err(Fault::new(status, TRANSPORT, text.into_owned()).of(id))
+}
