@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ActionRequest, AgentId, Authentication, ModeName, NameError, Roles};
+use crate::domain::{ActionRequest, AgentId, Authentication, ModeName, NameError, Role, Roles};
 
 use super::code::Code;
 use super::decision::{Remedy, RemedyKind, Text};
@@ -160,21 +160,21 @@ pub(super) fn agent_not_allowed(tool: &str, agent: &AgentId) -> Box<Denial> {
 
 pub(super) fn role_required(request: &ActionRequest, needs: Roles) -> Box<Denial> {
     let tool = &request.resource.name;
-    let roles: Vec<&str> = needs.iter().map(crate::domain::Role::as_str).collect();
+    let roles: Vec<&str> = needs.iter().map(Role::as_str).collect();
     let roles = roles.join(" or ");
     let reason = format!("Tool '{tool}' needs role {roles}");
     // In local mode only a model lacks roles; the person at the keyboard has them all.
-    let remedy = match request.principal.authentication {
-        Authentication::Local => format!(
-            "a caller with role {roles}: the person at the keyboard over REST or CLI, or a gateway started with \
-             `--mcp-role {}`",
-            needs
-                .iter()
-                .next()
-                .map_or("admin", crate::domain::Role::as_str)
-        ),
-        Authentication::None | Authentication::Internal => format!("a caller with role {roles}"),
-    };
+    let mut remedy = format!("a caller with role {roles}");
+    if request.principal.authentication == Authentication::Local {
+        remedy.push_str(": the person at the keyboard over REST or CLI");
+        // Models are given no other role that a person has.
+        let for_models = |role: &Role| matches!(role, Role::Operator | Role::Admin);
+        if let Some(role) = needs.iter().find(for_models) {
+            remedy.push_str(", or a gateway started with `--mcp-role ");
+            remedy.push_str(role.as_str());
+            remedy.push('`');
+        }
+    }
     denial(Code::RoleRequired, reason, RemedyKind::Role, remedy)
 }
 

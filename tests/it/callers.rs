@@ -229,9 +229,18 @@ async fn a_model_that_may_operate_says_so_in_status_compliance_and_every_record(
     let compliance = house.get("/api/v1/compliance").await.body;
     let posture = compliance["posture"].to_string();
     assert!(posture.contains("mcp.role is operator"), "{compliance}");
-    let record = house.get("/api/v1/audit/records?limit=200").await.body;
-    let text = record.to_string();
-    assert!(text.contains(r#""roles":["agent","operator"]"#), "{text}");
+    let database = rusqlite::Connection::open(house.data_dir().join("policyguard.db")).unwrap();
+    let sql = "SELECT text FROM records WHERE text LIKE '%\"door\":\"mcp\"%'";
+    let mut query = database.prepare(sql).unwrap();
+    let records = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let records: Vec<Value> = records
+        .map(|text| serde_json::from_str(&text.unwrap()).unwrap())
+        .collect();
+    let decided: Vec<&Value> = records.iter().filter(|r| r["kind"] == "decision").collect();
+    assert_eq!(decided.len(), 2, "{records:?}");
+    for record in decided {
+        assert_eq!(record["principal"]["roles"], json!(["agent", "operator"]));
+    }
 }
 
 #[tokio::test]
@@ -240,4 +249,18 @@ async fn by_default_nothing_is_said_of_models_that_may_do_what_agents_may() {
     let status = house.get("/policy/status").await.body;
     assert_eq!(status["mcp_role"], "agent");
     assert!(!status["warnings"].to_string().contains("mcp.role"));
+}
+
+#[tokio::test]
+async fn a_denial_names_a_role_for_models_only_where_models_can_be_given_it() {
+    let house = House::new().await;
+    for (tool, named) in [
+        ("clear_incident_scope", Some("`--mcp-role operator`")),
+        ("verify_audit", None),
+    ] {
+        let answer = house.as_model(tool, json!({})).await;
+        let remedy = answer.decision.remedy().unwrap().text.as_str().to_owned();
+        let flag = remedy.find("`--mcp-role").map(|at| &remedy[at..]);
+        assert_eq!(flag, named, "{tool}: {remedy}");
+    }
 }

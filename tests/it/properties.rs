@@ -8,7 +8,7 @@ use policyguard::domain::{
     PrincipalStatus, Purpose, Timestamp, ToolFacts,
 };
 use policyguard::policy::{
-    Bundle, Code, Decision, DefaultDecision, Effect, Enforcement, Engine, RuleAction,
+    Bundle, Code, Decision, DefaultDecision, Effect, Enforcement, Engine, RuleAction, TrustSet,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -345,7 +345,15 @@ fn what_is_allowed_holds_to_schema_and_constraints_also_with_evidence() {
 fn a_tool_that_is_not_shown_is_denied_in_every_mode_at_every_time_and_with_any_evidence() {
     let hidden = std::cell::RefCell::new(BTreeMap::<Code, usize>::new());
     let shown = std::cell::Cell::new(0_usize);
-    check(300, |world| {
+    check(400, |world| {
+        // Denies that no override lifts are rare otherwise, and the only rules that hide.
+        let mut last = random::random_policy(&mut world.choices, "last");
+        for rule in &mut last.rules {
+            rule.action = RuleAction::Deny;
+            rule.overridable = false;
+            rule.condition.trust = TrustSet::ANY;
+        }
+        world.bundle.policies.push(last);
         let engine = world.engine();
         for _ in 0..REQUESTS {
             let request = random::request(&mut world.choices);

@@ -414,8 +414,11 @@ async fn a_new_policy_or_a_new_denied_tool_is_another_standing_and_another_list(
     let rule = json!({
         "condition": { "tool_pattern": "restart_service" }, "action": "deny", "overridable": false
     });
-    let policy = json!({ "policy_id": "never", "name": "Never", "rules": [rule] });
-    let reply = house.post("/api/v1/policies", &policy).await;
+    let policy = json!({ "name": "Never", "rules": [rule] });
+    let body = policy.to_string().into_bytes();
+    let reply = house
+        .send("PUT", "/api/v1/policies/never", Some(body))
+        .await;
     assert!(reply.status < 300, "{:?}", reply.body);
     assert_ne!(standing(), second);
     assert!(!is_listed("restart_service"));
