@@ -76,8 +76,8 @@ fn mode(allowed: Option<&[&str]>, blocked: Option<&[&str]>) -> ModeRules {
     }
 }
 
-fn instant(text: &str) -> Option<Timestamp> {
-    Some(Timestamp::parse(text).expect("an instant"))
+fn instant(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("an instant")
 }
 
 #[test]
@@ -182,8 +182,12 @@ fn a_deny_that_an_override_lifts_hides_nothing() {
 fn a_deny_that_some_time_some_argument_or_some_mode_escapes_hides_nothing() {
     // It runs out, has run out, begins one day, or began: at some time it does not hold.
     for past in ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
-        assert!(shown_under(|denying| denying.expires_at = instant(past)));
-        assert!(shown_under(|denying| denying.effective_from = instant(past)));
+        assert!(shown_under(
+            |denying| denying.expires_at = Some(instant(past))
+        ));
+        assert!(shown_under(
+            |denying| denying.effective_from = Some(instant(past))
+        ));
     }
     assert!(shown_under(|denying| {
         let test = argument("count", TestOperator::Gt(5.0));
@@ -212,7 +216,7 @@ fn a_deny_below_what_may_fire_first_hides_nothing() {
         let test = argument("count", TestOperator::Gt(5.0));
         first.rules[0].condition.arguments.push(test);
     };
-    let one_day = |first: &mut Policy| first.effective_from = instant("2999-01-01T00:00:00Z");
+    let one_day = |first: &mut Policy| first.effective_from = Some(instant("2999-01-01T00:00:00Z"));
     for action in [RuleAction::Allow, RuleAction::RequireApproval] {
         for change in [|_: &mut Policy| (), with_argument, one_day] {
             assert!(beside(200, action, change), "{action:?} above the deny");

@@ -34,12 +34,12 @@ fn tool(definition: &ToolDefinition) -> Tool {
     tool.output_schema = definition
         .output_schema
         .as_ref()
-        .map(|schema| Arc::new(any_answer(root(schema))));
+        .map(|schema| Arc::new(any_answer(&root(schema))));
     tool
 }
 
 /// The schema of everything that a call may answer: clients check a refusal by it, too.
-fn any_answer(result: JsonObject) -> JsonObject {
+fn any_answer(result: &JsonObject) -> JsonObject {
     let refused = json!({
         "description": "Denied, or waiting for an approval: `reason` says why, `remedy` what would change it",
         "properties": {
