@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
 
+mod doors; // what is served where
 mod figures; // what is measured
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
@@ -12,7 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Door, Inspector, Recorder};
+use crate::audit::{ChangeNote, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate};
@@ -24,9 +25,7 @@ use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport;
-use crate::transport::mcp::{self, Mcp};
-use crate::transport::rest::{Hosts, Rest, Service, Streams};
+use crate::transport::rest::{Hosts, Streams};
 
 pub use tasks::Fatal;
 
@@ -188,45 +187,6 @@ impl App {
             hosts: Arc::new(hosts(config)),
             _store: store,
         })
-    }
-
-    /// The service for callers from the network.
-    #[must_use]
-    pub fn public_service(&self) -> Service {
-        transport::service(self.rest(Door::Rest), self.mcp(Door::Mcp))
-    }
-
-    /// The service for commands of this machine's operator.
-    #[must_use]
-    pub fn command_service(&self) -> Service {
-        transport::service(self.rest(Door::Cli), self.mcp(Door::Stdio))
-    }
-
-    fn mcp(&self, door: Door) -> Mcp {
-        Mcp::new(mcp::Parts {
-            pipeline: Arc::clone(&self.pipeline),
-            running: self.running.clone(),
-            stop: self.stop.clone(),
-            door,
-            body_limit: self.body_limit,
-            session_idle: self.session_idle,
-            state_key: self.state_key,
-        })
-    }
-
-    fn rest(&self, door: Door) -> Rest {
-        Rest {
-            pipeline: Arc::clone(&self.pipeline),
-            health: Arc::clone(&self.health),
-            metrics: Arc::clone(&self.metrics),
-            running: self.running.clone(),
-            stop: self.stop.clone(),
-            streams: self.streams.clone(),
-            hosts: Arc::clone(&self.hosts),
-            body_limit: self.body_limit,
-            door,
-            description: Arc::default(),
-        }
     }
 
     /// The data directory.

@@ -84,9 +84,9 @@ impl McpRole {
     #[must_use]
     pub fn roles(self) -> Roles {
         match self {
-            Self::Agent => Roles::of(&[Role::Agent]),
-            Self::Operator => Roles::of(&[Role::Agent, Role::Operator]),
-            Self::Admin => Roles::of(&[Role::Agent, Role::Admin]),
+            Self::Agent => Role::Agent.given_locally(),
+            Self::Operator => Role::Operator.given_locally(),
+            Self::Admin => Role::Admin.given_locally(),
         }
     }
 }

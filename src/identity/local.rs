@@ -73,7 +73,7 @@ impl Authenticator for LocalAuthenticator {
             }
             (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
                 id: agent_id.clone(),
-                roles: Roles::of(&[Role::Agent, *role]),
+                roles: role.given_locally(),
                 may_act_for_others: matches!(role, Role::Operator | Role::Admin),
                 ..self.model()
             }),

@@ -150,7 +150,9 @@ const IMPURE: &[&str] = &[
 /// The rooms in which a foreign crate lives; its types do not cross into another.
 const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["policy", "guardrails", "storage"]),
+    ("async_trait", &["transport"]),
     ("axum", &["transport"]),
+    ("base64", &["cli"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
@@ -173,6 +175,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
+    ("rmcp", &["transport"]),
     ("rusqlite", &["storage"]),
     ("ryu_js", &["domain/canonical"]),
     ("serde_urlencoded", &["transport", "cli"]),

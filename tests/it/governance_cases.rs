@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::House;
+use crate::support::mcp::Client;
 
 /// The case of MCP over HTTP, which is no door yet.
 const NEEDS_MCP: &str = "S1.http.1";
@@ -19,7 +20,46 @@ async fn cases_of_governance_hold_over_rest() {
         println!("no cases beside the repository: not run");
         return;
     };
+    check_all(&text, Over::Rest).await;
+}
+
+#[tokio::test]
+async fn cases_of_governance_hold_over_mcp_for_models_that_may_administer() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/cases/cases.json");
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        println!("no cases beside the repository: not run");
+        return;
+    };
+    check_all(&text, Over::Mcp).await;
     let data: Value = serde_json::from_str(&text).unwrap();
+    let cases = data["cases"].as_array().unwrap();
+    let case = cases.iter().find(|case| case["id"] == NEEDS_MCP).unwrap();
+    let house = House::new().await;
+    let mut client = Client::of(house.app.public_service()).without("content-type");
+    for (name, value) in case["call"]["headers"].as_object().unwrap() {
+        let name = if name == "Accept" {
+            "accept"
+        } else {
+            "content-type"
+        };
+        client = client.with(name, value.as_str().unwrap());
+    }
+    let said = client
+        .send("POST", Some(case["call"]["body"].to_string()))
+        .await;
+    assert_eq!(json!(said.status), case["expect"]["status"]);
+    assert!(said.result()["content"][0]["text"].is_string(), "{said:?}");
+}
+
+/// Through which door the cases go.
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    Rest,
+    Mcp,
+}
+
+async fn check_all(text: &str, over: Over) {
+    let data: Value = serde_json::from_str(text).unwrap();
     let cases = data["cases"].as_array().unwrap().iter().filter(|case| {
         case["area"] == "seed1" && case["id"] != NEEDS_MCP && case["id"] != NEEDS_NO_CALL
     });
@@ -27,7 +67,7 @@ async fn cases_of_governance_hold_over_rest() {
     let mut count = 0;
     for case in cases {
         count += 1;
-        if let Err(fault) = run(case).await {
+        if let Err(fault) = run(case, over).await {
             failures.push(format!("{}: {fault}", case["id"]));
         }
     }
@@ -71,7 +111,7 @@ async fn validate(house: &House, agent: &str, target: &str) -> Value {
     house.execute("validate_action", arguments).await
 }
 
-async fn run(case: &Value) -> Result<(), String> {
+async fn run(case: &Value, over: Over) -> Result<(), String> {
     let house = if case["given"] == "10 actions, 1 denied" {
         ten_actions().await
     } else {
@@ -79,10 +119,10 @@ async fn run(case: &Value) -> Result<(), String> {
     };
     let call = &case["call"];
     let answer = match call.get("twice") {
-        None => send(&house, call).await,
+        None => send(&house, call, over).await,
         Some(call) => {
-            let first = send(&house, call).await;
-            let second = send(&house, call).await;
+            let first = send(&house, call, over).await;
+            let second = send(&house, call, over).await;
             if first["result"]["action_id"] == second["result"]["action_id"] {
                 return Err(format!("the same action id twice: {second}"));
             }
@@ -103,7 +143,10 @@ async fn ten_actions() -> House {
     house
 }
 
-async fn send(house: &House, call: &Value) -> Value {
+async fn send(house: &House, call: &Value, over: Over) -> Value {
+    if over == Over::Mcp {
+        return send_over_mcp(house, call).await;
+    }
     let mut body = json!({ "tool_name": call["tool"], "arguments": call["args"] });
     if let Some(agent) = call["as"]
         .as_str()
@@ -112,6 +155,26 @@ async fn send(house: &House, call: &Value) -> Value {
         body["agent_id"] = json!(agent);
     }
     house.post("/tools/execute", &body).await.body
+}
+
+/// What `/tools/execute` would say of it: as the agent of the case, or as a model that may administer.
+async fn send_over_mcp(house: &House, call: &Value) -> Value {
+    let client = Client::of(house.app.command_service());
+    let named = call["as"].as_str();
+    let client = match named.and_then(|who| who.strip_prefix("agent ")) {
+        Some(agent) => client.with("x-policyguard-agent", agent),
+        None => client
+            .with("x-policyguard-agent", "local")
+            .with("x-policyguard-role", "admin"),
+    };
+    let said = client
+        .call(call["tool"].as_str().unwrap(), call["args"].clone())
+        .await;
+    let result = said.result();
+    json!({
+        "success": result["isError"] == json!(false),
+        "result": result["structuredContent"],
+    })
 }
 
 fn check(answer: &Value, expect: &Value) -> Result<(), String> {

@@ -21,6 +21,7 @@ mod authzen; // questions of other gateways
 mod audit_views; // the trail as people read it
 mod callers; // who may do what
 mod cli; // tests/cases/cli: command → exit code, stdout, stderr
+mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
@@ -32,6 +33,7 @@ mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently
 mod mcp; // MCP over HTTP
 mod mcp_sessions; // sessions of MCP
+mod mcp_stdio; // MCP on standard input and output
 mod mcp_vectors; // requests of the newest revision of MCP
 mod metrics; // figures and events
 mod naive; // the order of decisions, written plainly

@@ -76,7 +76,11 @@ impl Mcp {
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
         let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
         let role = text(ROLE).unwrap_or("agent");
-        let role = Role::parse(role).ok_or_else(|| refuse(format!("No such role: {role}")))?;
+        let may_be_started =
+            |role: &Role| matches!(role, Role::Agent | Role::Operator | Role::Admin);
+        let role = Role::parse(role).filter(may_be_started);
+        let role =
+            role.ok_or_else(|| refuse("A role here is agent, operator or admin".to_owned()))?;
         Ok(Credentials::Started { agent_id, role })
     }
 
