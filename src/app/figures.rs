@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
 use crate::decision_point::SituationGauges;
+use crate::identity::SessionGauge;
 use crate::incidents::{IncidentGauges, IncidentStore};
 use crate::pipeline::Pipeline;
 use crate::registry::AgentGauges;
@@ -35,6 +36,12 @@ pub(super) fn of(
     metrics.add(
         |registry| agents.register(registry),
         move || shown.refresh(gate.registry()),
+    );
+    let sessions = Arc::new(SessionGauge::default());
+    let (shown, book) = (Arc::clone(&sessions), Arc::clone(pipeline.sessions()));
+    metrics.add(
+        |registry| sessions.register(registry),
+        move || shown.refresh(&book),
     );
     let (shown, recorder) = (Arc::clone(trail), recorder.clone());
     metrics.add(

@@ -1,12 +1,14 @@
 //! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
 
 mod local; // whoever stands on this machine
+mod metrics; // figures of sessions
 mod sessions; // whose each session is
 
 use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, Role, Roles};
 
 pub use local::LocalAuthenticator;
+pub use metrics::SessionGauge;
 pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};
 
 /// What a door found of a credential.

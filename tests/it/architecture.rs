@@ -169,6 +169,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "decision_point/metrics",
             "audit/metrics",
             "pipeline/metrics",
+            "identity/metrics",
             "registry/metrics",
             "incidents/metrics",
         ],
