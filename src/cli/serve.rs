@@ -41,10 +41,9 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     });
     if config.transport == Transport::Both {
         let at = At::Socket(Identity::local(config.mcp_role.as_str()));
-        tokio::spawn(stdio::carry(
-            Reach::to(at, config.clone()),
-            config.body_limit,
-        ));
+        let reach = Reach::to(at, config.clone());
+        let told = stop.clone().cancelled_owned();
+        tokio::spawn(stdio::carry(reach, config.body_limit, told));
     }
     let served = tokio::select! {
         served = serve(doors, app.public_service(), app.command_service(), stop) => served,
@@ -61,20 +60,22 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
 }
 
 /// What asks the gateway to stop.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// From now on.
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn wait(&mut self) {
+    /// Until the first.
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -79,8 +79,9 @@ impl Bridge {
                         bridge.exchange(text, &message).await;
                         bridge.talk().under_way.remove(&id);
                     };
-                    let handle = requests.spawn(work);
-                    self.talk().under_way.insert(key, handle);
+                    // Noted before it can be done: it waits for this very lock to take itself off.
+                    let mut talk = self.talk();
+                    talk.under_way.insert(key, requests.spawn(work));
                 }
                 // What comes next may build on these: they are carried one by one.
                 _ => self.exchange(text, &message).await,
@@ -277,7 +278,8 @@ impl Bridge {
     async fn listen(self: Arc<Self>) {
         loop {
             let headers = self.headers(&Value::Null);
-            if let Ok(client) = self.reach.client().await
+            if self.talk().session.is_some()
+                && let Ok(client) = self.reach.client().await
                 && let Ok(mut stream) = client.listen(PATH, headers).await
                 && stream.status() == 200
             {

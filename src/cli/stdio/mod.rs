@@ -13,6 +13,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::domain::AgentId;
 
+use super::serve::Signals;
 use super::{CliError, Exit};
 
 use bridge::Bridge;
@@ -52,19 +53,23 @@ pub(super) async fn run(
         Some(url) => At::Url(address(&url)?),
         None => At::Socket(identity),
     };
+    let mut signals = Signals::listen()?;
     let reach = Reach::to(at, config.clone());
     // What is wrong with the configuration is said now, not to the first message.
     reach.find().await?;
-    carry(reach, config.body_limit).await;
+    carry(reach, config.body_limit, signals.wait()).await;
     Ok(Exit::Ok)
 }
 
-/// Carries messages until the input ends.
-pub(super) async fn carry(reach: Reach, limit: usize) {
+/// Carries messages until the input ends, or somebody asks to stop.
+pub(super) async fn carry(reach: Reach, limit: usize, stop: impl Future<Output = ()>) {
     let lines = lines::read(std::io::BufReader::new(std::io::stdin()), limit);
     let (out, writing) = lines::write(std::io::stdout());
     let bridge = Bridge::new(reach, out, limit);
-    bridge.run(lines).await;
+    tokio::select! {
+        () = bridge.run(lines) => {}
+        () = stop => {}
+    }
     bridge.end().await;
     drop(bridge);
     if tokio::task::spawn_blocking(|| writing.join())

@@ -59,8 +59,8 @@ impl Mcp {
             session: session_of(request.headers()).map(Arc::from),
         };
         self.admit(request, &guest).await.unwrap_or_else(|fault| {
-            if fault.status.is_client_error() {
-                self.road.pipeline.note_refused(&guest.caller, "mcp");
+            if let Some(reason) = fault.reason() {
+                self.road.pipeline.note_refused(&guest.caller, reason);
             }
             fault.into_response()
         })
@@ -119,7 +119,7 @@ impl Mcp {
         } else if message.opens_session {
             let ended = self.road.pipeline.make_room(&agent_id).await;
             for id in ended.map_err(|refused| no_session(&refused).of(&message.id))? {
-                sessions::end_worker(&self.workers, &id).await;
+                self.let_go(&id).await;
             }
         } else {
             let answer = self.alone.handle(Request::from_parts(parts, body)).await;
@@ -154,7 +154,7 @@ impl Mcp {
         if parts.method == Method::DELETE {
             let ended = self.road.pipeline.end_session(&session, "by its client");
             ended.await.map_err(|refused| no_session(&refused))?;
-            sessions::end_worker(&self.workers, &session.id).await;
+            self.let_go(&session.id).await;
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         parts.headers.insert(header::ACCEPT, EVERYTHING);
@@ -162,6 +162,12 @@ impl Mcp {
         let work = self.in_session.handle(request);
         let answer = sessions::working_for(agent_id, work).await;
         in_json_rpc(answer.map(Body::new), &Value::Null).await
+    }
+
+    /// Forgets a session that ended.
+    async fn let_go(&self, id: &Arc<str>) {
+        sessions::end_worker(&self.workers, id).await;
+        self.road.wishes().remove(id);
     }
 
     /// Reads one message, as strictly as every door does.

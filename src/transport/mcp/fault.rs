@@ -53,6 +53,16 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, -32001, message)
     }
 
+    /// Under which reason it is counted, if what came was no request at all or not meant for here.
+    pub(super) const fn reason(&self) -> Option<&'static str> {
+        match self.status {
+            StatusCode::BAD_REQUEST => Some("unreadable_body"),
+            StatusCode::PAYLOAD_TOO_LARGE => Some("too_large"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Some("unsupported_media_type"),
+            _ => None,
+        }
+    }
+
     /// As an answer. An id that is not known is left out: JSON-RPC would say null, which no revision of MCP has.
     pub(super) fn into_response(self) -> Response {
         let mut body = json!({
