@@ -29,7 +29,7 @@ impl App {
             door,
             body_limit: self.body_limit,
             session_idle: self.session_idle,
-            state_key: self.state_key,
+            states: Arc::clone(&self.states),
         })
     }
 

@@ -25,6 +25,7 @@ use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
+use crate::transport::mcp;
 use crate::transport::rest::{Hosts, Streams};
 
 pub use tasks::Fatal;
@@ -92,7 +93,7 @@ pub struct App {
     streams: Streams,
     body_limit: usize,
     session_idle: Duration,
-    state_key: [u8; 32],
+    states: Arc<mcp::States>,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
     _store: Store,
@@ -183,7 +184,7 @@ impl App {
             streams: Streams::default(),
             body_limit: config.body_limit,
             session_idle: config.session_idle,
-            state_key: start::state_key()?,
+            states: Arc::new(mcp::States::new(&start::state_key()?)),
             hosts: Arc::new(hosts(config)),
             _store: store,
         })

@@ -35,6 +35,7 @@ use crate::pipeline::{Answer, Call, Caller, Credentials, Decision, Door, Pipelin
 
 pub(super) use door::{PATH, routes};
 pub(super) use fault::refusal;
+pub use state::States;
 
 /// How often an open stream hears from us, so that nobody between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -53,8 +54,8 @@ pub struct Parts {
     pub body_limit: usize,
     /// How long a session that nobody uses stays in memory; the store keeps it longer.
     pub session_idle: Duration,
-    /// Seals what clients keep for tools that ask back.
-    pub state_key: [u8; 32],
+    /// What clients keep for tools that ask back; one for all doors of a gateway, so that each is taken back once.
+    pub states: Arc<States>,
 }
 
 /// The MCP door.
@@ -85,7 +86,7 @@ struct Road {
     stop: CancellationToken,
     /// The catalogue, as MCP words it.
     tools: HashMap<Arc<str>, Tool>,
-    states: state::States,
+    states: Arc<States>,
     /// What sessions asked to be told.
     wishes: Mutex<wishes::Wishes>,
 }
@@ -141,7 +142,7 @@ impl Mcp {
             door,
             body_limit,
             session_idle,
-            state_key,
+            states,
         } = parts;
         let tools = listed::tools(pipeline.catalog().definitions());
         let road = Arc::new(Road {
@@ -149,7 +150,7 @@ impl Mcp {
             running,
             stop: stop.clone(),
             tools,
-            states: state::States::new(&state_key),
+            states,
             wishes: Mutex::default(),
         });
         let handler = Arc::new(handler::Handler::new(Arc::clone(&road)));

@@ -16,7 +16,7 @@ const VALID: Duration = Duration::from_mins(10);
 const MOST_USED: usize = 10_000;
 
 /// Seals and opens states.
-pub(super) struct States {
+pub struct States {
     codec: RequestStateCodec,
     /// Which were used, and until when they would have been valid.
     used: Mutex<HashMap<Digest, Instant>>,
@@ -24,7 +24,8 @@ pub(super) struct States {
 
 impl States {
     /// States under this key.
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
         Self {
             codec: RequestStateCodec::new_unchecked(key.to_vec()),
             used: Mutex::default(),
