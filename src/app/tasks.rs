@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +19,8 @@ use super::App;
 /// How often the lockdown file is looked for; it must be seen within a second.
 const LOOK: Duration = Duration::from_millis(400);
 
+/// For each moment of verifying, so many of rest: under load the calls come first, and it catches up later.
+const SHARE: u32 = 20;
 /// How long the verification pauses between two chunks.
 const BREATH: Duration = Duration::from_millis(50);
 /// How long it waits for new records.
@@ -74,9 +76,10 @@ async fn inspect(inspector: Arc<Inspector>) {
     tokio::time::sleep(LEVEL).await;
     loop {
         let inspector = Arc::clone(&inspector);
+        let begun = Instant::now();
         let step = tokio::task::spawn_blocking(move || inspector.step()).await;
         let pause = match step {
-            Ok(Ok(true)) => BREATH,
+            Ok(Ok(true)) => BREATH.max(begun.elapsed() * SHARE),
             Ok(Ok(false)) => LEVEL,
             Ok(Err(fault)) => {
                 tracing::warn!(%fault, "the chain is not verified just now");

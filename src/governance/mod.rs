@@ -103,6 +103,29 @@ impl Governance {
     }
 }
 
+/// The gateway's own tools that are offered over MCP too (`spec/governance.md`).
+const OVER_MCP: &[&str] = &[
+    "validate_action",
+    "register_agent",
+    "create_policy",
+    "get_audit_log",
+    "get_compliance_status",
+    "report_incident",
+    "set_mode",
+    "get_policy_status",
+    "list_agents",
+    "get_agent",
+    "suspend_agent",
+    "reinstate_agent",
+    "list_policies",
+    "get_policy",
+    "delete_policy",
+    "simulate_action",
+    "list_allowed_tools",
+    "list_incidents",
+    "update_incident",
+];
+
 /// The gateway's own tools, in the order in which they are listed.
 #[must_use]
 pub fn definitions() -> Vec<ToolDefinition> {
@@ -127,6 +150,13 @@ pub fn definitions() -> Vec<ToolDefinition> {
     .concat()
     .into_iter()
     .map(answers::promised)
+    .map(|tool| {
+        if OVER_MCP.contains(&&*tool.facts.name) {
+            tool.over_mcp()
+        } else {
+            tool
+        }
+    })
     .collect()
 }
 

@@ -283,6 +283,7 @@ impl ToolBackend for CloudBackend {
             description: tool.description,
             output_schema: None,
             in_mcp: false,
+            rest_only: false,
         });
         let managed = [
             ToolDefinition::gateway("get_infrastructure_status", ToolClass::Read, "Shows services, fleet size and the last ten actions of the simulated cloud.", schema(json!({}), &[])).safe(),

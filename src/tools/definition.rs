@@ -18,10 +18,12 @@ pub struct ToolDefinition {
     /// Whether it answers with the result of an MCP server as it is: `{content, …}`; when it fails, with
     /// `{"result": …}` or `{"error": {code, message}}` as detail.
     pub in_mcp: bool,
+    /// Whether it stands behind REST and the command line only, and models are offered nothing of it.
+    pub rest_only: bool,
 }
 
 impl ToolDefinition {
-    /// A tool of the gateway itself that any caller may use.
+    /// A tool of the gateway itself that any caller may use, behind REST.
     #[must_use]
     pub fn gateway(
         name: &str,
@@ -50,7 +52,15 @@ impl ToolDefinition {
             description,
             output_schema: None,
             in_mcp: false,
+            rest_only: true,
         }
+    }
+
+    /// The same, offered over MCP too.
+    #[must_use]
+    pub fn over_mcp(mut self) -> Self {
+        self.rest_only = false;
+        self
     }
 
     /// The same, for callers with one of these roles.

@@ -174,6 +174,7 @@ impl ToolBackend for Broken {
             description: "breaks",
             output_schema: None,
             in_mcp: false,
+            rest_only: false,
         }]
     }
 

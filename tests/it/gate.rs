@@ -40,6 +40,7 @@ impl ToolBackend for Witness {
             description: "notes when it starts",
             output_schema: None,
             in_mcp: false,
+            rest_only: false,
         }]
     }
 

@@ -154,6 +154,36 @@ async fn who_is_not_trusted_learns_nothing_of_tools_that_it_is_not_shown() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_rest_only_is_nowhere_over_mcp() {
+    let house = House::new().await;
+    let client = as_agent(&house, "local").with("x-policyguard-role", "admin");
+    let names = client.tools().await;
+    for tool in [
+        "set_lockdown",
+        "grant_temporary",
+        "rollback_policy",
+        "verify_audit",
+        "get_mode",
+    ] {
+        assert!(
+            !names.iter().any(|name| name == tool),
+            "{tool} in {names:?}"
+        );
+        let said = client.call(tool, json!({})).await;
+        assert_eq!(said.error_code(), -32602, "{tool}: {said:?}");
+        assert_eq!(
+            said.answer()["error"]["message"],
+            json!(format!("Unknown tool: {tool}"))
+        );
+    }
+    assert!(names.iter().any(|name| name == "set_mode"));
+    assert_eq!(
+        house.get("/api/v1/lockdown").await.body["lockdown"],
+        json!(false)
+    );
+}
+
+#[tokio::test]
 async fn lists_are_one_private_page_in_words_that_every_client_reads() {
     let house = House::new().await;
     let client = client(&house);

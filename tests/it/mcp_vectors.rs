@@ -41,6 +41,7 @@ impl ToolBackend for Asking {
             description: "asks once",
             output_schema: None,
             in_mcp: true,
+            rest_only: false,
         };
         vec![definition("asks"), definition("asks_otherwise")]
     }

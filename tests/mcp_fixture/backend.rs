@@ -160,6 +160,7 @@ fn definition(name: &str, description: &'static str, input_schema: Value) -> Too
         description,
         output_schema: None,
         in_mcp: true,
+        rest_only: false,
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> ErrorData {
 }
 
 /// The error for a name that the caller is not shown.
-fn unknown(tool: &str) -> ErrorData {
+pub(super) fn unknown(tool: &str) -> ErrorData {
     ErrorData::invalid_params(format!("Unknown tool: {tool}"), None)
 }
 

@@ -34,6 +34,10 @@ impl Road {
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, ErrorData> {
         let guest = guest(context)?;
+        if self.is_elsewhere(tool) {
+            self.pipeline.note_refused(&guest.caller, "invalid_value");
+            return Err(answer::unknown(tool));
+        }
         let in_mcp = self.is_in_mcp(tool);
         let bound = if in_mcp {
             self.bound(&guest, tool, &arguments)?
@@ -56,14 +60,18 @@ impl Road {
             line,
             ..Call::tool(guest.caller, tool, arguments)
         };
-        let mut answer = tokio::select! {
-            end = self.take(call) => end.map_err(|unanswered| answer::no_answer(&unanswered))?,
-            () = context.ct.cancelled() => return Err(ErrorData::internal_error("Cancelled", None)),
-        };
+        let end = self.take(call, &context.ct).await;
+        let end = end.ok_or_else(|| ErrorData::internal_error("Cancelled", None))?;
+        let mut answer = end.map_err(|unanswered| answer::no_answer(&unanswered))?;
         if let (true, Body::Done(result)) = (in_mcp, &mut answer.body) {
             self.seal(result, &bound);
         }
         Ok(answer)
+    }
+
+    /// Whether the tool is catalogued, but not for this door.
+    fn is_elsewhere(&self, tool: &str) -> bool {
+        !self.tools.contains_key(tool) && self.pipeline.catalog().definition(tool).is_some()
     }
 
     /// Seals what the tool gives its client to keep.

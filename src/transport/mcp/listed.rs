@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::tools::ToolDefinition;
 
-/// The catalogue by name.
+/// What of the catalogue is offered over MCP, by name.
 pub(super) fn tools(definitions: &[ToolDefinition]) -> HashMap<Arc<str>, Tool> {
-    definitions
-        .iter()
+    let offered = definitions.iter().filter(|tool| !tool.rest_only);
+    offered
         .map(|definition| (Arc::clone(&definition.facts.name), tool(definition)))
         .collect()
 }

@@ -20,7 +20,10 @@ mod wishes; // what a session asked to be told
 mod watch; // tells clients when what they may see has changed
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use rmcp::model::Tool;
@@ -84,7 +87,7 @@ struct Road {
     pipeline: Arc<Pipeline>,
     running: TaskTracker,
     stop: CancellationToken,
-    /// The catalogue, as MCP words it.
+    /// What of the catalogue is offered here, as MCP words it.
     tools: HashMap<Arc<str>, Tool>,
     states: Arc<States>,
     /// What sessions asked to be told.
@@ -92,16 +95,34 @@ struct Road {
 }
 
 impl Road {
-    /// Takes a call down the road on a task of its own, so that a client that goes away breaks nothing off.
-    async fn take(&self, call: Call) -> Result<Answer, Unanswered> {
-        let pipeline = Arc::clone(&self.pipeline);
-        let task = self
-            .running
-            .spawn(async move { pipeline.handle(call).await });
-        task.await.unwrap_or_else(|broken| {
-            tracing::error!(%broken, "a call broke");
-            Err(Unanswered::Broken)
-        })
+    /// Takes a call down the road; `None` when its client cancelled it, which breaks nothing off.
+    ///
+    /// The library runs each request on a task of its own and never drops it, so the call needs no other one until
+    /// then.
+    async fn take(
+        &self,
+        call: Call,
+        cancelled: &CancellationToken,
+    ) -> Option<Result<Answer, Unanswered>> {
+        let (pipeline, running) = (Arc::clone(&self.pipeline), self.running.token());
+        let mut work = Box::pin(async move {
+            let end = pipeline.handle(call).await;
+            drop(running);
+            end
+        });
+        let guarded = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+            polled.unwrap_or_else(|_| {
+                tracing::error!("a call broke");
+                Poll::Ready(Err(Unanswered::Broken))
+            })
+        });
+        tokio::select! {
+            end = guarded => return Some(end),
+            () = cancelled.cancelled() => {}
+        }
+        self.running.spawn(work);
+        None
     }
 }
 
