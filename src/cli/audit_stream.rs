@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
-use crate::outbound::Events;
+use crate::outbound::{EventReader, Events};
 
 use super::client::{Find, Gateway, Reply};
 use super::{CliError, Exit};
@@ -72,7 +72,7 @@ async fn follow(
     events: &mut Events,
     last: &mut Option<String>,
 ) -> Result<Option<String>, CliError> {
-    let mut reader = Reader::default();
+    let mut reader = EventReader::default();
     // A connection that breaks is like one that ends: what came is printed, and it is resumed.
     while let Ok(Some(bytes)) = events.next().await {
         for event in reader.read(&bytes) {
@@ -93,76 +93,4 @@ async fn follow(
 fn reason(data: &str) -> String {
     let data: Value = serde_json::from_str(data).unwrap_or_default();
     super::output::plain(&super::output::member(&data, "reason"))
-}
-
-/// An event, as it was sent.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Event {
-    id: String,
-    name: String,
-    data: String,
-}
-
-/// Puts events together from pieces of a stream.
-#[derive(Debug, Default)]
-struct Reader {
-    line: Vec<u8>,
-    event: Event,
-}
-
-impl Reader {
-    /// The events that are whole with these bytes.
-    fn read(&mut self, bytes: &[u8]) -> Vec<Event> {
-        let mut whole = Vec::new();
-        for &byte in bytes {
-            if byte != b'\n' {
-                self.line.push(byte);
-                continue;
-            }
-            let line = std::mem::take(&mut self.line);
-            let line = String::from_utf8_lossy(&line);
-            if line.is_empty() {
-                let event = std::mem::take(&mut self.event);
-                whole.extend((event != Event::default()).then_some(event));
-            } else if let Some((name, value)) = line.split_once(": ") {
-                match name {
-                    "id" => value.clone_into(&mut self.event.id),
-                    "event" => value.clone_into(&mut self.event.name),
-                    "data" => value.clone_into(&mut self.event.data),
-                    _ => {}
-                }
-            }
-        }
-        whole
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_are_put_together_from_pieces_of_any_size() {
-        let text = ": heartbeat\n\nid: aud_1\nevent: record\ndata: {\"a\":\"x: y\"}\n\nevent: lagged\ndata: {}\n\nid: aud_2\n";
-        for size in [1, 2, 7, 1000] {
-            let mut reader = Reader::default();
-            let events: Vec<Event> = text
-                .as_bytes()
-                .chunks(size)
-                .flat_map(|piece| reader.read(piece))
-                .collect();
-            let [record, lagged] = events.as_slice() else {
-                panic!("{events:?}")
-            };
-            assert_eq!(
-                (
-                    record.id.as_str(),
-                    record.name.as_str(),
-                    record.data.as_str()
-                ),
-                ("aud_1", "record", "{\"a\":\"x: y\"}")
-            );
-            assert_eq!(lagged.name, "lagged");
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The one HTTP client: whatever leaves this process over HTTP leaves here.
 
+mod events; // what comes over a stream
 mod message; // JSON-RPC
 
 use std::path::Path;
@@ -13,6 +14,7 @@ const OPENING: Duration = Duration::from_secs(30);
 /// How long a stream may be silent: it has a heartbeat every 15 seconds.
 const SILENCE: Duration = Duration::from_mins(1);
 
+pub use events::{Event, EventReader};
 pub use message::Headers;
 
 /// Why a gateway gave no answer.

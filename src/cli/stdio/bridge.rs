@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::outbound::{Events, Headers, OutboundError};
+use crate::outbound::{EventReader, Events, Headers, OutboundError};
 use crate::wire::{StrictError, read_value};
 
-use super::events::Cutter;
 use super::lines::Line;
 use super::reach::Reach;
 
@@ -211,14 +210,7 @@ impl Bridge {
         let greets = message.get("method").and_then(Value::as_str) == Some("initialize");
         let id = message.get("id").cloned().unwrap_or_default();
         if reply.is_stream() {
-            let mut reply = reply;
-            let mut cutter = Cutter::default();
-            while let Some(bytes) = reply.next().await? {
-                for data in cutter.feed(&bytes) {
-                    self.pass(&data, greets).await;
-                }
-            }
-            return Ok(());
+            return self.relay(reply, greets).await;
         }
         let status = reply.status();
         let bytes = reply.bytes().await?;
@@ -234,6 +226,19 @@ impl Bridge {
             return Ok(());
         }
         self.pass(&text, greets).await;
+        Ok(())
+    }
+
+    /// Hands on every message of a stream, to its end.
+    async fn relay(&self, mut stream: Events, greets: bool) -> Result<(), OutboundError> {
+        let mut reader = EventReader::default();
+        while let Some(bytes) = stream.next().await? {
+            for event in reader.read(&bytes) {
+                if !event.data.trim().is_empty() {
+                    self.pass(&event.data, greets).await;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -280,15 +285,11 @@ impl Bridge {
             let headers = self.headers(&Value::Null);
             if self.talk().session.is_some()
                 && let Ok(client) = self.reach.client().await
-                && let Ok(mut stream) = client.listen(PATH, headers).await
+                && let Ok(stream) = client.listen(PATH, headers).await
                 && stream.status() == 200
+                && let Err(why) = self.relay(stream, false).await
             {
-                let mut cutter = Cutter::default();
-                while let Ok(Some(bytes)) = stream.next().await {
-                    for data in cutter.feed(&bytes) {
-                        self.pass(&data, false).await;
-                    }
-                }
+                tracing::debug!(%why, "the stream of notifications broke");
             }
             tokio::time::sleep(AGAIN).await;
         }

@@ -4,7 +4,6 @@
 //! which then serves the directory to others too. So it is one road, and sessions outlive whoever owns it.
 
 mod bridge; // messages there and back
-mod events; // messages out of streams
 mod lines; // lines in and out
 mod reach; // where the gateway is
 
