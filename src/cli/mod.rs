@@ -103,7 +103,7 @@ enum Command {
     /// Serve (what happens without a command)
     Serve,
     /// Serve MCP on standard input and output
-    Stdio(stdio::StdioArgs),
+    Stdio(stdio::Identity),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -189,7 +189,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             block_on(stdio::run(&config, global.url, identity))
         }
         None | Some(Command::Serve) => block_on(serve::run(&config)),
-        Some(Command::Stdio(args)) => block_on(stdio::run(&config, global.url, args.identity())),
+        Some(Command::Stdio(identity)) => block_on(stdio::run(&config, global.url, identity)),
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
         Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),

@@ -13,9 +13,6 @@ use super::{Pipeline, Unanswered};
 /// Why a session does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionRefused {
-    /// The caller is nobody.
-    #[error("not authenticated")]
-    Unauthenticated,
     /// There are too many.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),

@@ -21,6 +21,14 @@ pub struct ListStanding {
     roles: Roles,
 }
 
+impl ListStanding {
+    /// The version of the policy.
+    #[must_use]
+    pub const fn policy_version(&self) -> u64 {
+        self.policy_version
+    }
+}
+
 impl Pipeline {
     /// The tools that this caller is shown (`spec/mcp.md`, "Shown").
     ///

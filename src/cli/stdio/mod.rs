@@ -7,8 +7,6 @@ mod bridge; // messages there and back
 mod lines; // lines in and out
 mod reach; // where the gateway is
 
-use clap::Args;
-
 use crate::config::Config;
 use crate::domain::AgentId;
 
@@ -18,27 +16,6 @@ use super::{CliError, Exit};
 use bridge::Bridge;
 
 pub(super) use reach::{At, Identity, Reach};
-
-/// Serve MCP on standard input and output
-#[derive(Debug, Args)]
-pub(super) struct StdioArgs {
-    /// The agent as which calls are made
-    #[arg(long, value_name = "ID", default_value = "local")]
-    agent: String,
-    /// What it may do with the gateway: agent, operator or admin
-    #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = ["agent", "operator", "admin"])]
-    role: String,
-}
-
-impl StdioArgs {
-    /// As whom.
-    pub(super) fn identity(self) -> Identity {
-        Identity {
-            agent: self.agent,
-            role: self.role,
-        }
-    }
-}
 
 /// Serves until the input ends.
 pub(super) async fn run(

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, OpenError};
@@ -18,12 +19,14 @@ const TURN: Duration = Duration::from_secs(30);
 /// How often that is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// As whom messages are sent.
-#[derive(Debug, Clone)]
+/// As whom messages are sent
+#[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct Identity {
-    /// The agent.
+    /// The agent as which calls are made
+    #[arg(long, value_name = "ID", default_value = "local")]
     pub(in crate::cli) agent: String,
-    /// Its role.
+    /// What it may do with the gateway: agent, operator or admin
+    #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = ["agent", "operator", "admin"])]
     pub(in crate::cli) role: String,
 }
 

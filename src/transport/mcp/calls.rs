@@ -40,7 +40,7 @@ impl Road {
         }
         let in_mcp = self.is_in_mcp(tool);
         let bound = if in_mcp {
-            self.bound(&guest, tool, &arguments)?
+            bound(&guest, tool, &arguments)
         } else {
             Vec::new()
         };
@@ -81,21 +81,6 @@ impl Road {
         }
     }
 
-    /// What a state is bound to: the caller, the tool and its arguments.
-    fn bound(
-        &self,
-        guest: &Guest,
-        tool: &str,
-        arguments: &Map<String, Value>,
-    ) -> Result<Vec<u8>, ErrorData> {
-        let agent = self
-            .pipeline
-            .identify(&guest.caller, &guest.credentials)
-            .map_err(|unanswered| answer::no_answer(&unanswered))?;
-        let call = json!([agent.as_str(), tool, arguments]);
-        Ok(canonical_json(&call))
-    }
-
     /// From which level on the client wants a tool's log: what the request says, or before that revision its session.
     fn log_level(
         &self,
@@ -115,4 +100,9 @@ impl Road {
                 .unwrap_or(LoggingLevel::Info),
         )
     }
+}
+
+/// What a state is bound to: the caller, the tool and its arguments.
+fn bound(guest: &Guest, tool: &str, arguments: &Map<String, Value>) -> Vec<u8> {
+    canonical_json(&json!([guest.agent_id.as_str(), tool, arguments]))
 }

@@ -53,14 +53,10 @@ impl Mcp {
             Ok(credentials) => credentials,
             Err(fault) => return fault.into_response(),
         };
-        let guest = Guest {
-            caller,
-            credentials,
-            session: session_of(request.headers()).map(Arc::from),
-        };
-        self.admit(request, &guest).await.unwrap_or_else(|fault| {
+        let admitted = self.admit(request, caller.clone(), credentials).await;
+        admitted.unwrap_or_else(|fault| {
             if let Some(reason) = fault.reason() {
-                self.road.pipeline.note_refused(&guest.caller, reason);
+                self.road.pipeline.note_refused(&caller, reason);
             }
             fault.into_response()
         })
@@ -85,14 +81,24 @@ impl Mcp {
     }
 
     /// Knows the caller before anything is read of what it sent.
-    async fn admit(&self, request: Request, guest: &Guest) -> Result<Response, Fault> {
+    async fn admit(
+        &self,
+        request: Request,
+        caller: Caller,
+        credentials: Credentials,
+    ) -> Result<Response, Fault> {
         let agent_id = self
             .road
             .pipeline
-            .identify(&guest.caller, &guest.credentials)
+            .identify(&caller, &credentials)
             .map_err(|unanswered| unidentified(&unanswered))?;
         let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(guest.clone());
+        parts.extensions.insert(Guest {
+            caller,
+            credentials,
+            agent_id: agent_id.clone(),
+            session: session_of(&parts.headers).map(Arc::from),
+        });
         match parts.method {
             Method::POST => self.post(parts, body, agent_id).await,
             Method::GET | Method::DELETE => self.without_message(parts, agent_id).await,
@@ -255,7 +261,7 @@ fn unidentified(unanswered: &Unanswered) -> Fault {
 fn no_session(refused: &SessionRefused) -> Fault {
     let message = match refused {
         SessionRefused::NoPlace(full) => full.to_string(),
-        SessionRefused::Unauthenticated | SessionRefused::Unrecorded(_) => {
+        SessionRefused::Unrecorded(_) => {
             tracing::error!(%refused, "audit_unavailable");
             "The session cannot be recorded now: try again".to_owned()
         }

@@ -82,7 +82,7 @@ impl ServerHandler for Handler {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.road.tools.get(name).cloned()
+        Some(self.road.tools.get(name)?.tool.clone())
     }
 
     async fn list_tools(

@@ -8,12 +8,19 @@ use serde_json::{Value, json};
 
 use crate::tools::ToolDefinition;
 
+use super::Offered;
+
 /// What of the catalogue is offered over MCP, by name.
-pub(super) fn tools(definitions: &[ToolDefinition]) -> HashMap<Arc<str>, Tool> {
-    let offered = definitions.iter().filter(|tool| !tool.rest_only);
-    offered
-        .map(|definition| (Arc::clone(&definition.facts.name), tool(definition)))
-        .collect()
+pub(super) fn tools(definitions: &[ToolDefinition]) -> HashMap<Arc<str>, Offered> {
+    let definitions = definitions.iter().filter(|tool| !tool.rest_only);
+    let offered = definitions.map(|definition| {
+        let offered = Offered {
+            tool: tool(definition),
+            in_mcp: definition.in_mcp,
+        };
+        (Arc::clone(&definition.facts.name), offered)
+    });
+    offered.collect()
 }
 
 fn tool(definition: &ToolDefinition) -> Tool {

@@ -33,7 +33,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::TrustLevel;
+use crate::domain::{AgentId, TrustLevel};
 use crate::pipeline::{Answer, Call, Caller, Credentials, Decision, Door, Pipeline, Unanswered};
 
 pub(super) use door::{PATH, routes};
@@ -78,8 +78,18 @@ pub struct Mcp {
 struct Guest {
     caller: Caller,
     credentials: Credentials,
+    /// Who that is.
+    agent_id: AgentId,
     /// The session that it speaks in.
     session: Option<Arc<str>>,
+}
+
+/// A tool that is offered here.
+struct Offered {
+    /// As MCP words it.
+    tool: Tool,
+    /// Whether it answers in MCP's own words.
+    in_mcp: bool,
 }
 
 /// The road as this door sees it.
@@ -88,7 +98,7 @@ struct Road {
     running: TaskTracker,
     stop: CancellationToken,
     /// What of the catalogue is offered here, as MCP words it.
-    tools: HashMap<Arc<str>, Tool>,
+    tools: HashMap<Arc<str>, Offered>,
     states: Arc<States>,
     /// What sessions asked to be told.
     wishes: Mutex<wishes::Wishes>,
@@ -124,22 +134,19 @@ impl Road {
         self.running.spawn(work);
         None
     }
-}
 
-impl Road {
     /// The tools that the guest is shown, in the order of lists.
     fn shown(&self, guest: &Guest) -> Result<Vec<Tool>, Unanswered> {
         let shown = self.pipeline.tools_for(&guest.caller, &guest.credentials)?;
         let names = shown.into_iter().map(|tool| &tool.facts.name);
         Ok(names
-            .filter_map(|name| self.tools.get(name).cloned())
+            .filter_map(|name| Some(self.tools.get(name)?.tool.clone()))
             .collect())
     }
 
     /// Whether the tool answers in MCP's own words.
     fn is_in_mcp(&self, tool: &str) -> bool {
-        let definition = self.pipeline.catalog().definition(tool);
-        definition.is_some_and(|definition| definition.in_mcp)
+        self.tools.get(tool).is_some_and(|offered| offered.in_mcp)
     }
 
     /// Whether the caller may learn why it was denied: of a tool that it is shown, or one of medium trust of any.

@@ -21,7 +21,6 @@ const LOOK: Duration = Duration::from_secs(30);
 struct Seen {
     standing: ListStanding,
     tools: Vec<Arc<str>>,
-    policy_version: u64,
 }
 
 /// Watches for a session until it ends.
@@ -148,14 +147,17 @@ impl<'a> Watch<'a> {
             let now = look(self.road, &self.guest);
             let tools =
                 now.as_ref().map(|seen| &seen.tools) != self.seen.as_ref().map(|seen| &seen.tools);
-            let policies = now.as_ref().map(|seen| seen.policy_version)
-                != self.seen.as_ref().map(|seen| seen.policy_version);
+            let policies = version(now.as_ref()) != version(self.seen.as_ref());
             self.seen = now;
             if tools || policies {
                 return Changed { tools, policies };
             }
         }
     }
+}
+
+fn version(seen: Option<&Seen>) -> Option<u64> {
+    seen.map(|seen| seen.standing.policy_version())
 }
 
 /// What the list depends on, which is cheaper to tell than the list.
@@ -170,10 +172,8 @@ fn look(road: &Road, guest: &Guest) -> Option<Seen> {
     let standing = standing(road, guest)?;
     let tools = road.shown(guest).ok()?;
     let tools = tools.into_iter().map(|tool| Arc::from(&*tool.name));
-    let decisions = road.pipeline.decision_point();
     Some(Seen {
         standing,
         tools: tools.collect(),
-        policy_version: decisions.gate().situation().engine.version(),
     })
 }
