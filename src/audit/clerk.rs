@@ -1,6 +1,6 @@
 //! The threads behind the recorder: one commits what nobody else does, one syncs, one keeps the log short.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,7 @@ impl Rounds {
             state = self
                 .bell
                 .wait(state)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.0 = false;
         !state.1
@@ -83,6 +83,7 @@ struct Clerk<'a> {
     writer: &'a Writer,
     rounds: &'a Rounds,
     idle: u32,
+    last_tick: Instant,
     last_round: Instant,
 }
 
@@ -92,6 +93,7 @@ impl<'a> Clerk<'a> {
             writer,
             rounds,
             idle: 0,
+            last_tick: Instant::now(),
             last_round: Instant::now(),
         }
     }
@@ -111,8 +113,7 @@ impl<'a> Clerk<'a> {
         let mut line = lock(&writer.line);
         if std::mem::take(&mut line.handed) {
             drop(line);
-            writer.lead_until_empty();
-            self.idle = 0;
+            self.lead();
             return true;
         }
         if line.closed.is_some() {
@@ -121,7 +122,7 @@ impl<'a> Clerk<'a> {
             }
             if line.take_lead() {
                 drop(line);
-                writer.lead_until_empty();
+                self.lead();
                 return !writer.failing();
             }
         }
@@ -136,27 +137,41 @@ impl<'a> Clerk<'a> {
         let (line, waited) = writer
             .bell
             .wait_timeout(line, TICK)
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         drop(line);
         if waited.timed_out() {
-            self.tick();
+            self.idle += 1;
+            self.take_along();
         }
+        self.keep_time();
         true
     }
 
-    fn tick(&mut self) {
+    /// Commits until nothing waits. The clerk has the lead.
+    fn lead(&mut self) {
+        self.idle = 0;
         let writer = self.writer;
-        self.idle += 1;
-        writer.write_counts(false);
-        let mut line = lock(&writer.line);
-        let waits = !line.is_empty() && !writer.failing();
+        writer.lead_until_empty(|| self.keep_time());
+    }
+
+    /// Commits what waits though nobody waits for it.
+    fn take_along(&mut self) {
+        let mut line = lock(&self.writer.line);
+        let waits = !line.is_empty() && !self.writer.failing();
         if waits && line.take_lead() {
             drop(line);
-            writer.lead_until_empty();
-            self.idle = 0;
-        } else {
-            drop(line);
+            self.lead();
         }
+    }
+
+    /// Does what is due by the clock, however much is committed meanwhile.
+    fn keep_time(&mut self) {
+        let writer = self.writer;
+        if self.last_tick.elapsed() < TICK {
+            return;
+        }
+        self.last_tick = Instant::now();
+        writer.write_counts(false);
         if writer.unsynced() {
             lock(&writer.syncs).asked = true;
             writer.sync_bell.notify_one();
@@ -178,7 +193,7 @@ fn run_syncs(writer: &Writer, log: &mut dyn LogSync) {
             syncs = writer
                 .sync_bell
                 .wait(syncs)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
         }
         syncs.asked = false;
         let last = syncs.closed;
@@ -195,7 +210,7 @@ fn run_rounds(writer: &Writer, rounds: &Rounds, keeper: &mut dyn LogKeeper) {
         let folded = match (goes_on, writer.broken()) {
             // What a failed sync left behind is for the next start to judge.
             (_, true) => return,
-            (true, false) => keeper.tidy(),
+            (true, false) => tidy(writer, keeper),
             (false, false) => keeper.fold(),
         };
         match folded {
@@ -207,4 +222,13 @@ fn run_rounds(writer: &Writer, rounds: &Rounds, keeper: &mut dyn LogKeeper) {
             return;
         }
     }
+}
+
+/// Keeps the log short: most of the work beside the writer, the rest while it stands still.
+fn tidy(writer: &Writer, keeper: &mut dyn LogKeeper) -> Result<(), StoreFault> {
+    if !keeper.tidy()? {
+        return Ok(());
+    }
+    let _nobody_commits = lock(&writer.desk);
+    keeper.finish()
 }

@@ -78,13 +78,19 @@ pub trait LogSync: Send {
 
 /// Folds the log of the store into its file, so that it does not grow without bound.
 pub trait LogKeeper: Send {
-    /// Does so if the log is long enough to be worth it.
+    /// Does nearly all of it beside the writer, if the log is long enough to be worth it; returns whether it was.
     ///
     /// # Errors
     /// [`StoreFault::Broken`] when a sync failed; otherwise it is tried again later.
-    fn tidy(&mut self) -> Result<(), StoreFault>;
+    fn tidy(&mut self) -> Result<bool, StoreFault>;
 
-    /// Does so in any case: nothing is written any more, and one file should hold the whole trail.
+    /// Does the little that is left, while nobody writes: the next commit then begins the log anew.
+    ///
+    /// # Errors
+    /// As [`LogKeeper::tidy`].
+    fn finish(&mut self) -> Result<(), StoreFault>;
+
+    /// Does all of it: nothing is written any more, and one file should hold the whole trail.
     ///
     /// # Errors
     /// As [`LogKeeper::tidy`]; the log stays beside the file then, and nothing is lost.

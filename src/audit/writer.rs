@@ -231,8 +231,8 @@ impl Writer {
         }
     }
 
-    /// Commits until nothing waits. The caller has the lead.
-    pub(super) fn lead_until_empty(&self) {
+    /// Commits until nothing waits, with something to do after each commit. The caller has the lead.
+    pub(super) fn lead_until_empty(&self, mut between: impl FnMut()) {
         loop {
             let mut line = lock(&self.line);
             if line.is_empty() {
@@ -245,6 +245,7 @@ impl Writer {
                 lock(&self.line).give_up_lead();
                 return;
             }
+            between();
         }
     }
 

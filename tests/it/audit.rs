@@ -13,6 +13,7 @@ use policyguard::audit::{
 use policyguard::domain::{ModeName, ModeState, Purpose, Timestamp, canonical_json};
 use policyguard::storage::{self, Store};
 use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
 
 use crate::trail::{Asker, Failure, HandClock, caller, done, failing, open, open_trail};
 
@@ -188,6 +189,32 @@ async fn after_a_failed_sync_nothing_more_is_written_and_the_process_is_told_to_
         "it is not asked again: {refused}"
     );
     assert!(recorder.health().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_committed_is_synced_soon_while_calls_never_pause() {
+    let store = storage::open_temporary().unwrap();
+    let (commits, syncs) = <(Arc<Failure>, Arc<Failure>)>::default();
+    let (recorder, _) = open_trail(failing(&store, &commits, &syncs), &HandClock::new());
+    // Denials wait for no sync themselves: that one was due shows in its failure.
+    syncs.set(true);
+    let mut callers = JoinSet::new();
+    for _ in 0..16 {
+        let recorder = recorder.clone();
+        callers.spawn(async move {
+            let asker = Asker::new();
+            for _ in 0..1_000 {
+                let denial = asker.run(&recorder, "delete_database", json!({}));
+                if let Err(fault) = recorder.decision(denial, &caller()).await {
+                    return Some(fault);
+                }
+            }
+            None
+        });
+    }
+    for ended in callers.join_all().await {
+        assert!(matches!(ended, Some(AuditError::Broken(_))), "{ended:?}");
+    }
 }
 
 #[tokio::test]

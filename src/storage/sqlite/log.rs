@@ -12,9 +12,12 @@ use super::audit::store_fault;
 use super::connect;
 use crate::audit::{LogKeeper, LogSync, StoreFault};
 
-/// A log longer than this is folded into the database.
-const LONG: u64 = 64 * 1024 * 1024;
-/// How long folding in may hold the writer up while it waits for readers.
+/// When so many pages of the log are not in the database yet, they are folded in: 64 MiB of them.
+const MANY: i64 = 64 * 1024 * 1024 / PAGE;
+const PAGE: i64 = 4096;
+/// A log that a reader or a burst made longer than this is cut when it begins anew; a shorter one is written over.
+pub(super) const KEPT: i64 = 256 * 1024 * 1024;
+/// How long folding in waits for a lock.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The log of a database.
@@ -55,7 +58,6 @@ impl LogSync for WalSync {
 
 /// Folds the log into the database on a connection of its own.
 pub(super) struct WalKeeper {
-    path: PathBuf,
     connection: Connection,
 }
 
@@ -63,32 +65,32 @@ impl WalKeeper {
     pub(super) fn open(database: &Path) -> Result<Self, StoreError> {
         let connection = connect(database)?;
         connection.busy_timeout(PATIENCE)?;
-        Ok(Self {
-            path: log_of(database),
-            connection,
-        })
+        Ok(Self { connection })
     }
 
-    fn checkpoint(&self, how: &str) -> Result<(), StoreFault> {
-        // The pragma answers with a row; whether it could finish shows in the length of the log.
+    /// Folds in what it can; returns how many pages of the log are not in the database.
+    fn checkpoint(&self, how: &str) -> Result<i64, StoreFault> {
         self.connection
-            .query_row(&format!("PRAGMA wal_checkpoint({how})"), (), |_| Ok(()))
+            .query_row(&format!("PRAGMA wal_checkpoint({how})"), (), |row| {
+                Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+            })
             .map_err(|error| store_fault(&error))
     }
 }
 
 impl LogKeeper for WalKeeper {
-    fn tidy(&mut self) -> Result<(), StoreFault> {
-        let length = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
-        if length < LONG {
-            return Ok(());
+    fn tidy(&mut self) -> Result<bool, StoreFault> {
+        if self.checkpoint("NOOP")? < MANY {
+            return Ok(false);
         }
-        // Nearly all of the work beside the writer; then the rest, which holds it up, is short.
-        self.checkpoint("PASSIVE")?;
-        self.checkpoint("TRUNCATE")
+        self.checkpoint("PASSIVE").map(|_| true)
+    }
+
+    fn finish(&mut self) -> Result<(), StoreFault> {
+        self.checkpoint("PASSIVE").map(drop)
     }
 
     fn fold(&mut self) -> Result<(), StoreFault> {
-        self.checkpoint("TRUNCATE")
+        self.checkpoint("TRUNCATE").map(drop)
     }
 }

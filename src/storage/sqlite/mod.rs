@@ -41,6 +41,7 @@ fn connect(database: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // Folding the log in is the keeper's work, never a commit's.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", log::KEPT)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A page that is split keeps no copy of a record behind, which nothing reads and so nothing would verify.
     let _: i64 = connection.query_row("PRAGMA secure_delete = FAST", (), |row| row.get(0))?;
