@@ -32,6 +32,8 @@ impl Writer {
             .into_iter()
             .map(|waiting| (waiting.entry, waiting.asker))
             .unzip();
+        let asking = askers.iter().filter(|asker| asker.answer.is_some());
+        self.crowded.store(asking.count() > 1, Ordering::Relaxed);
         let committing = AssertUnwindSafe(|| self.append(&mut entries));
         let appended = catch_unwind(committing)
             .unwrap_or_else(|_| Err(StoreFault::Broken("the writer panicked".to_owned())));

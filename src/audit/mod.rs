@@ -18,6 +18,7 @@ mod metrics; // figures of the trail
 mod line; // what waits to be written
 mod writer; // group commit
 mod commit; // what its leader does
+mod lead; // who that is
 mod clerk; // the threads behind it
 mod recorded; // proof that something is on record
 mod recorder; // who writes

@@ -1,10 +1,10 @@
 //! One writer for a chain: entries wait in line, and whoever finds nobody committing commits what waits.
 //!
 //! A hand-over to a thread of its own costs two wake-ups, more than the commit itself. So the caller that
-//! finds the store idle commits inline; what arrives meanwhile goes to the clerk's thread, which commits
-//! whole batches for as long as somebody waits. Only the leader, of which there is one, touches the store.
+//! finds the store idle commits inline, and what arrives meanwhile is the next one's batch ([`Lead`]).
+//! Only the leader, of which there is one, touches the store.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::commit::Desk;
 use super::entry::{Durability, Entry, StateChange};
 use super::error::AuditError;
 use super::ids::Ids;
+use super::lead::Lead;
 use super::line::{Answer, Asker, Line, Syncs, Waiting, lock};
 use super::record::{AuditRecord, Source};
 use super::scribe::Scribe;
@@ -42,6 +43,8 @@ pub(super) struct Writer {
     /// Guards what is counted and not written yet.
     tally: Mutex<Tally>,
     pub(super) places: Semaphore,
+    /// Whether several callers waited for the last commit.
+    pub(super) crowded: AtomicBool,
     pub(super) committed: AtomicU64,
     pub(super) synced: AtomicU64,
     /// Batches that the store did not take.
@@ -71,6 +74,7 @@ impl Writer {
             sync_bell: Condvar::new(),
             tally: Mutex::default(),
             places: Semaphore::new(places),
+            crowded: AtomicBool::new(false),
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -111,7 +115,7 @@ impl Writer {
 
     /// Writes the entry and waits until it is as durable as asked. `None`: it has its place in line.
     pub(super) async fn write(
-        &self,
+        self: &Arc<Self>,
         entry: Entry,
         durability: Durability,
     ) -> Result<Option<u64>, AuditError> {
@@ -122,7 +126,9 @@ impl Writer {
         }
         let (sender, mut receiver) = oneshot::channel();
         if self.push(entry, durability, Some(sender))? {
-            self.lead_once();
+            let lead = Lead::taken(self);
+            lead.gather().await;
+            lead.commit();
         }
         if let Ok(answer) = receiver.try_recv() {
             return answer.map(Some);
@@ -150,13 +156,19 @@ impl Writer {
 
     /// Counts something that would flood the trail. What is to be written at once is committed on return,
     /// unless somebody else is committing; then it goes with the next batch.
-    pub(super) fn count(&self, of: Counted, source: &Source, filters: &Map<String, Value>) {
+    pub(super) fn count(
+        self: &Arc<Self>,
+        of: Counted,
+        source: &Source,
+        filters: &Map<String, Value>,
+    ) {
         let now = self.scribe.clock.monotonic();
         let due = lock(&self.tally).count(of, source, filters, now);
         if let Some(due) = due {
             self.note(self.scribe.counted(due));
-            if lock(&self.line).take_lead() {
-                self.lead_once();
+            let leads = lock(&self.line).take_lead();
+            if leads {
+                Lead::taken(self).commit();
             }
         }
     }
@@ -216,19 +228,6 @@ impl Writer {
         });
         self.rouse(&mut line);
         Ok(urgent && line.take_lead())
-    }
-
-    /// Commits what waits, once; the clerk goes on if somebody still waits then.
-    fn lead_once(&self) {
-        let batch = lock(&self.line).take();
-        self.commit(batch);
-        let mut line = lock(&self.line);
-        if line.urgent() {
-            line.handed = true;
-            self.bell.notify_one();
-        } else {
-            line.give_up_lead();
-        }
     }
 
     /// Commits until nothing waits, with something to do after each commit. The caller has the lead.
