@@ -1,12 +1,12 @@
 //! The doors of an opened gateway.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::App;
 use crate::audit::Door;
 use crate::transport;
 use crate::transport::mcp::{self, Mcp};
-use crate::transport::rest::{Rest, Service};
+use crate::transport::rest::{self, Rest, Service};
 
 impl App {
     /// The service for callers from the network.
@@ -34,7 +34,7 @@ impl App {
     }
 
     fn rest(&self, door: Door) -> Rest {
-        Rest {
+        Rest::new(rest::Parts {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
             metrics: Arc::clone(&self.metrics),
@@ -44,7 +44,7 @@ impl App {
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
-            description: Arc::default(),
-        }
+            description: OnceLock::new(),
+        })
     }
 }

@@ -99,8 +99,8 @@ pub enum Durability {
 /// A record and its changes of state, ready to be written.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The record. The store fills in its place in the chain.
-    pub record: AuditRecord,
+    /// The record. The store fills in its place in the chain. Boxed: it goes through many hands.
+    pub record: Box<AuditRecord>,
     /// Its canonical text, but for that place.
     pub body: Body,
     /// What changes with it.
@@ -113,7 +113,7 @@ impl Entry {
     pub fn new(record: AuditRecord, changes: Vec<StateChange>) -> Self {
         let body = Body::of(&record);
         Self {
-            record,
+            record: Box::new(record),
             body,
             changes,
         }

@@ -112,7 +112,7 @@ impl Line {
 /// A committed entry that waits for the disk.
 pub(super) struct Unsynced {
     pub(super) commit: u64,
-    pub(super) record: AuditRecord,
+    pub(super) record: Box<AuditRecord>,
     pub(super) answer: oneshot::Sender<Answer>,
 }
 

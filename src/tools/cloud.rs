@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::audit::{ChangeNote, StateChange};
-use crate::cloud::{self, Actor, Operation, Report, ScenarioError, State};
+use crate::cloud::{self, ActionEntry, Actor, Operation, Report, ScenarioError, State};
 use crate::domain::{Arguments, Role, Roles, Timestamp, ToolClass};
 
 use super::{Fault, Output, Permit, ToolBackend, ToolDefinition, ToolError, Work, cloud_answers};
@@ -30,7 +31,33 @@ struct Stored {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Event {
     #[serde(flatten)]
-    entry: Map<String, Value>,
+    entry: ActionEntry,
+    decision: String,
+    result: Written,
+}
+
+/// A value as its JSON text: kept for each call, and looked at by few.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Value")]
+struct Written(String);
+
+impl From<&Value> for Written {
+    fn from(value: &Value) -> Self {
+        Self(serde_json::to_string(value).unwrap_or_default())
+    }
+}
+
+impl From<Value> for Written {
+    fn from(value: Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: Value = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        value.serialize(serializer)
+    }
 }
 
 /// The simulated cloud as tools.
@@ -162,15 +189,17 @@ impl CloudBackend {
 impl Stored {
     /// Takes what an operation reported: the next state, the history, and what must be stored with the record.
     fn take(&mut self, report: &Report, permit: &Permit, now: Timestamp) -> Vec<StateChange> {
-        let mut entry = report
-            .entry()
-            .map_or_else(|| read_entry(permit, now), |entry| members(json!(entry)));
-        entry.insert("decision".to_owned(), json!(permit.decision().code()));
-        entry.insert("result".to_owned(), report.result.clone());
         if self.history.len() >= HISTORY {
             self.history.pop_front();
         }
-        self.history.push_back(Event { entry });
+        self.history.push_back(Event {
+            entry: report
+                .entry()
+                .cloned()
+                .unwrap_or_else(|| read_entry(permit, now)),
+            decision: permit.decision().code().as_str().to_owned(),
+            result: Written::from(&report.result),
+        });
         self.total_events += 1;
         let mut changes = Vec::new();
         if let Some(next) = &report.next {
@@ -198,22 +227,15 @@ impl Stored {
 }
 
 /// The history's entry of a call that changed nothing.
-fn read_entry(permit: &Permit, now: Timestamp) -> Map<String, Value> {
+fn read_entry(permit: &Permit, now: Timestamp) -> ActionEntry {
     let request = permit.request();
-    members(json!({
-        "timestamp": now,
-        "action": permit.tool(),
-        "details": permit.arguments(),
-        "agent_id": request.principal.agent_id,
-        "action_id": request.action_id,
-    }))
-}
-
-fn members(value: Value) -> Map<String, Value> {
-    if let Value::Object(map) = value {
-        map
-    } else {
-        Map::new()
+    ActionEntry {
+        timestamp: now,
+        action: permit.tool().to_owned(),
+        details: permit.arguments().0.clone(),
+        agent_id: request.principal.agent_id.clone(),
+        action_id: request.action_id,
+        health_change: None,
     }
 }
 

@@ -91,7 +91,10 @@ fn done(value: Value) -> CallToolResult {
     } else {
         json!({ "result": value })
     };
-    CallToolResult::structured(structured)
+    let text = serde_json::to_string(&structured).unwrap_or_default();
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(structured);
+    result
 }
 
 fn failed(text: String, told: Value) -> CallToolResult {

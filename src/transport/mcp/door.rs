@@ -101,7 +101,7 @@ impl Mcp {
         });
         match parts.method {
             Method::POST => self.post(parts, body, agent_id).await,
-            Method::GET | Method::DELETE => self.without_message(parts, agent_id).await,
+            Method::GET | Method::DELETE => Box::pin(self.without_message(parts, agent_id)).await,
             _ => Err(wrong_method("POST, GET, DELETE")),
         }
     }
@@ -118,18 +118,30 @@ impl Mcp {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        let body = Body::from(message.bytes);
+        let body = Body::from(message.bytes.clone());
+        if session_of(&parts.headers).is_none() && !message.opens_session {
+            let answer = self.alone.handle(Request::from_parts(parts, body)).await;
+            return in_json_rpc(answer.map(Body::new), &message.id).await;
+        }
+        // Boxed: most calls stand alone, and their future need not have room for this one.
+        Box::pin(self.post_in_session(parts, body, agent_id, message)).await
+    }
+
+    async fn post_in_session(
+        &self,
+        parts: Parts,
+        body: Body,
+        agent_id: AgentId,
+        message: Message,
+    ) -> Result<Response, Fault> {
         if let Some(session) = session_of(&parts.headers) {
             let known = self.road.pipeline.session(session, &agent_id);
             known.ok_or_else(|| Fault::unknown_session().of(&message.id))?;
-        } else if message.opens_session {
+        } else {
             let ended = self.road.pipeline.make_room(&agent_id).await;
             for id in ended.map_err(|refused| no_session(&refused).of(&message.id))? {
                 self.let_go(&id).await;
             }
-        } else {
-            let answer = self.alone.handle(Request::from_parts(parts, body)).await;
-            return in_json_rpc(answer.map(Body::new), &message.id).await;
         }
         let request = Request::from_parts(parts, body);
         let work = self.in_session.handle(request);

@@ -34,9 +34,12 @@ pub use routes::{ROUTES, Route};
 pub use seats::Streams;
 pub use service::Service;
 
-/// What every handler needs.
+/// What every handler needs; a clone is the same one.
 #[derive(Clone)]
-pub struct Rest {
+pub struct Rest(Arc<Parts>);
+
+/// What the door is made of.
+pub struct Parts {
     /// The road.
     pub pipeline: Arc<Pipeline>,
     /// Whether the server is well.
@@ -56,10 +59,24 @@ pub struct Rest {
     /// Through which door calls of this router come.
     pub door: Door,
     /// The OpenAPI document, once somebody asked for it.
-    pub description: Arc<OnceLock<Bytes>>,
+    pub description: OnceLock<Bytes>,
+}
+
+impl std::ops::Deref for Rest {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl Rest {
+    /// The door over these.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     /// Takes a call down the road on a task of its own, so that a client that goes away cancels nothing.
     async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
         let pipeline = Arc::clone(&self.pipeline);
