@@ -67,30 +67,76 @@ pub fn resolve(
     let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let from_file = read_file(&file, named.is_some(), &mut problems);
     check_environment(environment, &mut problems, &mut warnings);
-    let resolved: Vec<Resolved> = SETTINGS
-        .iter()
-        .map(|setting| {
-            let (value, origin) = flag(setting, flags)
-                .or_else(|| variable(setting, environment))
-                .or_else(|| {
-                    from_file
-                        .get(setting.key)
-                        .map(|value| (value.clone(), ValueOrigin::File(file.clone())))
-                })
-                .unwrap_or_else(|| (setting.default.to_owned(), ValueOrigin::Default));
-            Resolved {
-                key: setting.key,
-                value,
-                origin,
-            }
-        })
-        .collect();
-    let config = typed(resolved, warnings, &mut problems);
-    if !problems.is_empty() {
-        return Err(ConfigError::Invalid(problems));
+    let layers = Layers {
+        flags,
+        environment,
+        file: &file,
+        from_file: &from_file,
+    };
+    layers.settle(warnings, problems)
+}
+
+/// The configuration that these flags alone make, whatever files and environment say.
+///
+/// # Errors
+/// Every value that does not fit, or why the start would be unsafe.
+pub fn by_flags(flags: &Flags) -> Result<Config, ConfigError> {
+    let layers = Layers {
+        flags,
+        environment: &BTreeMap::new(),
+        file: Path::new(DEFAULT_FILE),
+        from_file: &BTreeMap::new(),
+    };
+    layers.settle(Vec::new(), Vec::new())
+}
+
+/// Whether the environment asks for text without colours (`NO_COLOR`, or a terminal that knows none).
+#[must_use]
+pub fn plain_terminal() -> bool {
+    let environment = environment();
+    let set = |name: &str| environment.get(name).map_or("", String::as_str);
+    !set("NO_COLOR").is_empty() || matches!(set("TERM"), "" | "dumb")
+}
+
+/// What was said, and where.
+struct Layers<'a> {
+    flags: &'a Flags,
+    environment: &'a BTreeMap<String, String>,
+    file: &'a Path,
+    from_file: &'a BTreeMap<String, String>,
+}
+
+impl Layers<'_> {
+    /// The configuration of the layers, unless they or what was found on the way do not fit.
+    fn settle(
+        &self,
+        warnings: Vec<String>,
+        mut problems: Vec<String>,
+    ) -> Result<Config, ConfigError> {
+        let resolved = SETTINGS.iter().map(|setting| self.value(setting)).collect();
+        let config = typed(resolved, warnings, &mut problems);
+        if !problems.is_empty() {
+            return Err(ConfigError::Invalid(problems));
+        }
+        local_means_loopback(&config.host)?;
+        Ok(config)
     }
-    local_means_loopback(&config.host)?;
-    Ok(config)
+
+    /// The value of the highest layer that has one.
+    fn value(&self, setting: &Setting) -> Resolved {
+        let (value, origin) = flag(setting, self.flags)
+            .or_else(|| variable(setting, self.environment))
+            .or_else(|| {
+                let value = self.from_file.get(setting.key)?;
+                Some((value.clone(), ValueOrigin::File(self.file.to_owned())))
+            })
+            .unwrap_or_else(|| (setting.default.to_owned(), ValueOrigin::Default));
+        Resolved {
+            key: setting.key,
+            value,
+            origin,
+        }
+    }
 }
 
 fn flag(setting: &Setting, flags: &Flags) -> Option<(String, ValueOrigin)> {

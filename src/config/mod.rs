@@ -17,7 +17,7 @@ use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe};
-pub use load::{Flags, load, resolve};
+pub use load::{Flags, by_flags, load, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 
 /// Who is believed to be who (`spec/identity.md`).
