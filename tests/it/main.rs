@@ -25,6 +25,7 @@ mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
+mod demo; // the first minute of a new user
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls

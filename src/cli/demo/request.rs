@@ -103,7 +103,7 @@ mod tests {
             lines.iter().all(|line| line.len() + 3 <= WIDTH),
             "{lines:?}"
         );
-        assert_eq!(lines.len(), 4);
+        assert_eq!(lines.len(), 5);
         let text = lines.join("\n");
         let sent = text.split('\'').nth(1).expect("quoted");
         assert_eq!(serde_json::from_str::<Value>(sent).expect("JSON"), body);

@@ -75,3 +75,43 @@ pub(super) fn found(report: &Report, seq: Option<u64>) -> Result<String, String>
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{FirstFault, Head};
+
+    #[test]
+    fn only_the_record_that_was_edited_will_do() {
+        let report = |fault: Option<(u64, Fault)>| Report {
+            intact: fault.is_none(),
+            records: 3,
+            head: Head::EMPTY,
+            first_fault: fault.map(|(seq, how)| FirstFault { seq, how }),
+            damage: None,
+        };
+        assert!(found(&report(Some((4, Fault::Changed))), Some(4)).is_ok());
+        for (fault, seq) in [
+            (None, Some(4)),
+            (Some((4, Fault::Cut)), Some(4)),
+            (Some((5, Fault::Changed)), Some(4)),
+            (Some((4, Fault::Changed)), None),
+        ] {
+            assert!(found(&report(fault), seq).is_err(), "{fault:?} {seq:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_edited() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let database = dir.path().join("policyguard.db");
+        fs::write(&database, r#"{"db_name":"other"}"#).expect("written");
+        assert!(edit(dir.path()).is_err());
+        fs::write(&database, r#"{"db_name":"users"}"#).expect("written");
+        edit(dir.path()).expect("edited");
+        assert_eq!(
+            fs::read(&database).expect("read"),
+            br#"{"db_name":"userz"}"#
+        );
+    }
+}

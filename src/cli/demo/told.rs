@@ -232,3 +232,103 @@ fn intact(body: &Value) -> Result<Answer, String> {
         facts: Vec::new(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What is said of an answer to a call that was to come to this.
+    #[track_caller]
+    fn check(told: &Told, body: &Value, expected: Result<Word, &str>) {
+        let request = Request::post(
+            "/tools/execute",
+            json!({ "tool_name": "t", "agent_id": "a" }),
+        );
+        let reply = Reply {
+            status: 200,
+            body: body.clone(),
+        };
+        let act = Act {
+            action_id: "act_1".to_owned(),
+            tool: "t".to_owned(),
+            allowed: false,
+            seq: None,
+        };
+        let read = told.read(&request, &reply, &mut vec![act]);
+        let read = read.map(|answer| answer.word);
+        assert_eq!(read, expected.map_err(str::to_owned), "{body}");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_told_is_never_taken_for_it() {
+        let allowed = json!({ "success": true, "code": "rule_allow" });
+        let denied = json!({ "success": false, "code": "x", "blocked_reason": "no" });
+        check(&Told::Allowed, &allowed, Ok(Word::Allowed));
+        check(
+            &Told::Allowed,
+            &denied,
+            Err("`t` was to be allowed, and was not, with `x`: no"),
+        );
+        check(&Told::Denied("x"), &denied, Ok(Word::Denied));
+        check(
+            &Told::Denied("x"),
+            &allowed,
+            Err("`t` was to be denied with `x`, and was allowed"),
+        );
+        check(
+            &Told::Denied("y"),
+            &denied,
+            Err("`t` was to be denied with `y`, and was denied with `x`"),
+        );
+        check(
+            &Told::Done,
+            &json!({ "success": "true" }),
+            Err("it was not done: {\"success\":\"true\"}"),
+        );
+        let endless = json!({ "new_mode": "M", "expires_at": null });
+        check(
+            &Told::Mode("M"),
+            &endless,
+            Err("M was to end by itself, and has no end"),
+        );
+        check(
+            &Told::Mode("N"),
+            &endless,
+            Err("the mode was to be N, and is M"),
+        );
+    }
+
+    #[test]
+    fn each_call_must_be_on_record_as_it_was_answered() {
+        let entry = |id: &str, effect: &str| json!({ "entries": [{ "seq": 4, "action_id": id, "decision": { "effect": effect } }] });
+        check(&Told::OnRecord, &entry("act_1", "deny"), Ok(Word::Done));
+        check(
+            &Told::OnRecord,
+            &entry("act_2", "deny"),
+            Err("`t` (act_1) is not on record"),
+        );
+        check(
+            &Told::OnRecord,
+            &entry("act_1", "allow"),
+            Err("`t` is on record as allow, and was answered otherwise"),
+        );
+        let broken =
+            json!({ "intact": false, "records": 3, "first_fault": { "seq": 4, "how": "cut" } });
+        let said = "the chain is BROKEN: record 4 is cut; records before it that are intact: 3";
+        check(&Told::Intact, &broken, Err(said));
+    }
+
+    #[test]
+    fn a_refusal_by_the_door_is_no_answer() {
+        let reply = Reply {
+            status: 403,
+            body: json!({ "success": true, "detail": "a foreign host" }),
+        };
+        let read = Told::Done.read(&Request::get("/"), &reply, &mut Vec::new());
+        assert_eq!(
+            read.err().as_deref(),
+            Some("the gateway answered 403: a foreign host")
+        );
+    }
+}
