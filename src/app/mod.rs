@@ -22,7 +22,7 @@ use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Sus
 use crate::identity::{LocalAuthenticator, Sessions};
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
-use crate::storage::{self, Store, StoreError};
+use crate::storage::{Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::DoorMetrics;
@@ -43,6 +43,9 @@ pub enum OpenError {
     /// The store does not open.
     #[error("{0}")]
     Store(String),
+    /// Others could read what must stay secret.
+    #[error("{0}")]
+    Unsafe(String),
     /// What should never happen.
     #[error("internal error at start: {0}")]
     Internal(String),
@@ -120,7 +123,7 @@ impl App {
             backends,
             suspend,
         } = parts;
-        let store = storage::open(&config.data_dir)?;
+        let store = start::store(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
                 .map_err(|fault| OpenError::Store(fault.to_string()))?,
@@ -314,9 +317,9 @@ impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Owned { .. } => Self::Owned(error.to_string()),
+            StoreError::KeyExposed { .. } => Self::Unsafe(error.to_string()),
             StoreError::Absent(_)
             | StoreError::File { .. }
-            | StoreError::KeyExposed { .. }
             | StoreError::KeyMalformed(_)
             | StoreError::KeyMissing(_)
             | StoreError::KeyWrong(_)

@@ -18,7 +18,7 @@ use crate::incidents::{self, Incidents, Suspend};
 use crate::modes::{self, HealthBook};
 use crate::policy_admin::{Activation, Compiler, Release};
 use crate::registry::{AgentStore, Registry};
-use crate::storage::Store;
+use crate::storage::{self, Store, StoreError};
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
 
@@ -34,6 +34,23 @@ pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
         .policies
         .clone()
         .or_else(|| default.exists().then_some(default))
+}
+
+/// Opens the store in the data directory.
+pub(super) fn store(data_dir: &Path) -> Result<Store, OpenError> {
+    if data_dir.exists() && !data_dir.is_dir() {
+        return Err(OpenError::Store(format!(
+            "the data directory `{}` is not a directory; choose another with --data-dir",
+            data_dir.display()
+        )));
+    }
+    storage::open(data_dir).map_err(|fault| {
+        if matches!(fault, StoreError::File { .. }) {
+            let hint = "the data directory must be writable; choose another with --data-dir";
+            return OpenError::Store(format!("{fault}\n  hint: {hint}"));
+        }
+        fault.into()
+    })
 }
 
 /// What every version of the policy is compiled for.

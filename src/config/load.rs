@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::check::{ConfigError, local_means_loopback};
+use super::check::{ConfigError, check};
 use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
 use super::typed::typed;
@@ -18,8 +16,10 @@ const OTHER_VARIABLES: [&str; 4] = [
     "POLICYGUARD_CONFIG",
     "POLICYGUARD_URL",
     "POLICYGUARD_API_KEY",
-    "POLICYGUARD_BOOTSTRAP_KEY_FILE",
+    BOOTSTRAP,
 ];
+/// Names a key that would protect the gateway; without credentials it must not look as if it did.
+const BOOTSTRAP: &str = "POLICYGUARD_BOOTSTRAP_KEY_FILE";
 
 /// What the command line said, by setting key.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,13 @@ pub struct Flags {
 )]
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            // A value that is no text is noticed where it is used, instead of looking as if it were not set.
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
+        })
         .collect()
 }
 
@@ -65,7 +71,7 @@ pub fn resolve(
         .clone()
         .or_else(|| environment.get("POLICYGUARD_CONFIG").map(PathBuf::from));
     let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let from_file = read_file(&file, named.is_some(), &mut problems);
+    let from_file = super::file::read(&file, named.is_some(), &mut problems);
     check_environment(environment, &mut problems, &mut warnings);
     let layers = Layers {
         flags,
@@ -118,7 +124,7 @@ impl Layers<'_> {
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
-        local_means_loopback(&config.host)?;
+        check(&config)?;
         Ok(config)
     }
 
@@ -159,85 +165,6 @@ fn variable(
     })
 }
 
-/// Reads the file into values by key; what does not fit becomes a problem.
-fn read_file(
-    file: &Path,
-    must_exist: bool,
-    problems: &mut Vec<String>,
-) -> BTreeMap<String, String> {
-    let mut values = BTreeMap::new();
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound && !must_exist => {
-            return values;
-        }
-        Err(fault) => {
-            problems.push(format!("{}: cannot be read: {fault}", file.display()));
-            return values;
-        }
-    };
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
-        return values;
-    }
-    match serde_yaml::from_str::<Value>(&text) {
-        Ok(Value::Object(map)) => flatten("", &Value::Object(map), &mut values, file, problems),
-        Ok(_) => problems.push(format!("{}: must be a map of settings", file.display())),
-        Err(fault) => problems.push(format!("{}: {fault}", file.display())),
-    }
-    values
-}
-
-fn flatten(
-    prefix: &str,
-    value: &Value,
-    values: &mut BTreeMap<String, String>,
-    file: &Path,
-    problems: &mut Vec<String>,
-) {
-    let is_setting = SETTINGS.iter().any(|setting| setting.key == prefix);
-    let text = match value {
-        Value::Object(map) if !is_setting => {
-            for (name, inner) in map {
-                let key = if prefix.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{prefix}.{name}")
-                };
-                flatten(&key, inner, values, file, problems);
-            }
-            return;
-        }
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Array(items) if items.iter().all(Value::is_string) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(","),
-        Value::Object(_) | Value::Array(_) | Value::Null => {
-            problems.push(format!(
-                "{}: `{prefix}` must be a text, a number or a list of texts",
-                file.display()
-            ));
-            return;
-        }
-    };
-    if is_setting {
-        values.insert(prefix.to_owned(), text);
-    } else {
-        let keys = SETTINGS.iter().map(|setting| setting.key);
-        problems.push(format!(
-            "{}: unknown setting `{prefix}`{}",
-            file.display(),
-            suggestion(prefix, keys)
-        ));
-    }
-}
-
 /// Refuses `POLICYGUARD__…` that names no setting; warns once of other variables with our prefix, which
 /// Kubernetes makes for a service of our name.
 fn check_environment(
@@ -267,6 +194,11 @@ fn check_environment(
         } else if !named(name) {
             ignored.push(name.as_str());
         }
+    }
+    if environment.contains_key(BOOTSTRAP) {
+        problems.push(format!(
+            "`{BOOTSTRAP}` is set, but nobody is asked for a key: `auth: credentials` is not supported yet; unset it"
+        ));
     }
     if !ignored.is_empty() {
         warnings.push(format!(

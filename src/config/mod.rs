@@ -1,6 +1,8 @@
 //! One configuration: file < environment < flags, with the origin of every value.
 
 mod check; // what is refused because it is unsafe
+mod file; // the file
+mod hosts; // names and addresses of this gateway
 mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant

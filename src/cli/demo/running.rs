@@ -10,7 +10,7 @@ use crate::cli::CliError;
 use crate::cli::client::{Gateway, SOCKET};
 use crate::config::Config;
 use crate::outbound::Client;
-use crate::transport::{Doors, ServeError, serve};
+use crate::transport::{Doors, serve};
 
 /// A gateway that is asked over HTTP like any other.
 pub(super) struct Running {
@@ -19,7 +19,7 @@ pub(super) struct Running {
     address: String,
     port: u16,
     tasks: JoinSet<()>,
-    served: JoinHandle<Result<(), ServeError>>,
+    served: JoinHandle<()>,
     stop: CancellationToken,
 }
 
