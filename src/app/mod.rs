@@ -2,6 +2,7 @@
 
 mod doors; // what is served where
 mod figures; // what is measured
+mod places; // where things are
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -123,13 +124,13 @@ impl App {
             backends,
             suspend,
         } = parts;
-        let store = start::store(&config.data_dir)?;
+        let store = places::store(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
                 .map_err(|fault| OpenError::Store(fault.to_string()))?,
         );
         let definitions = definitions(&cloud, &backends);
-        let policies = start::policy_path(config);
+        let policies = places::policy_path(config);
         let compiler = start::compiler(config, &definitions, policies.as_deref());
         let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);

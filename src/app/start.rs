@@ -1,7 +1,7 @@
 //! What holds at the first moment: the stored mode, the policy's version, lockdown, and the record of the start.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
@@ -18,40 +18,11 @@ use crate::incidents::{self, Incidents, Suspend};
 use crate::modes::{self, HealthBook};
 use crate::policy_admin::{Activation, Compiler, Release};
 use crate::registry::{AgentStore, Registry};
-use crate::storage::{self, Store, StoreError};
+use crate::storage::Store;
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
 
 use super::OpenError;
-
-/// The policy that is used when nobody names one, if it is there.
-const DEFAULT_POLICY: &str = "policies/default.yaml";
-
-/// The policy file or folder; `None`: the copy built in.
-pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
-    let default = PathBuf::from(DEFAULT_POLICY);
-    config
-        .policies
-        .clone()
-        .or_else(|| default.exists().then_some(default))
-}
-
-/// Opens the store in the data directory.
-pub(super) fn store(data_dir: &Path) -> Result<Store, OpenError> {
-    if data_dir.exists() && !data_dir.is_dir() {
-        return Err(OpenError::Store(format!(
-            "the data directory `{}` is not a directory; choose another with --data-dir",
-            data_dir.display()
-        )));
-    }
-    storage::open(data_dir).map_err(|fault| {
-        if matches!(fault, StoreError::File { .. }) {
-            let hint = "the data directory must be writable; choose another with --data-dir";
-            return OpenError::Store(format!("{fault}\n  hint: {hint}"));
-        }
-        fault.into()
-    })
-}
 
 /// What every version of the policy is compiled for.
 pub(super) fn compiler(
