@@ -7,6 +7,7 @@ mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
 mod demo; // demo
+mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve

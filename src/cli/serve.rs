@@ -10,6 +10,7 @@ use crate::config::{Config, McpRole, Transport};
 use crate::transport::{Doors, Limits, serve};
 
 use super::client::SOCKET;
+use super::descriptors::make_room_for;
 use super::stdio::{self, At, Identity, Reach};
 use super::{CliError, Exit};
 
@@ -17,6 +18,7 @@ use super::{CliError, Exit};
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    make_room_for(config.connections);
     let app = App::open(config).await?;
     app.check_lockdown_file().await;
     let socket = app.data_dir().join(SOCKET);
