@@ -2,6 +2,7 @@
 
 mod doors; // what is served where
 mod figures; // what is measured
+mod places; // where things are
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -22,7 +23,7 @@ use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Sus
 use crate::identity::{LocalAuthenticator, Sessions};
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, RoadValues, Stations};
-use crate::storage::{self, Store, StoreError};
+use crate::storage::{Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::DoorMetrics;
@@ -43,6 +44,9 @@ pub enum OpenError {
     /// The store does not open.
     #[error("{0}")]
     Store(String),
+    /// Others could read what must stay secret.
+    #[error("{0}")]
+    Unsafe(String),
     /// What should never happen.
     #[error("internal error at start: {0}")]
     Internal(String),
@@ -120,13 +124,13 @@ impl App {
             backends,
             suspend,
         } = parts;
-        let store = storage::open(&config.data_dir)?;
+        let store = places::store(&config.data_dir)?;
         let cloud = Arc::new(
             CloudBackend::new(start::stored_cloud(&store)?)
                 .map_err(|fault| OpenError::Store(fault.to_string()))?,
         );
         let definitions = definitions(&cloud, &backends);
-        let policies = start::policy_path(config);
+        let policies = places::policy_path(config);
         let compiler = start::compiler(config, &definitions, policies.as_deref());
         let loaded = start::policy(policies.as_deref(), &compiler, &store, clock.now())?;
         start::report(&loaded);
@@ -314,9 +318,9 @@ impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Owned { .. } => Self::Owned(error.to_string()),
+            StoreError::KeyExposed { .. } => Self::Unsafe(error.to_string()),
             StoreError::Absent(_)
             | StoreError::File { .. }
-            | StoreError::KeyExposed { .. }
             | StoreError::KeyMalformed(_)
             | StoreError::KeyMissing(_)
             | StoreError::KeyWrong(_)

@@ -1,7 +1,7 @@
 //! What holds at the first moment: the stored mode, the policy's version, lockdown, and the record of the start.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
@@ -23,18 +23,6 @@ use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
 
 use super::OpenError;
-
-/// The policy that is used when nobody names one, if it is there.
-const DEFAULT_POLICY: &str = "policies/default.yaml";
-
-/// The policy file or folder; `None`: the copy built in.
-pub(super) fn policy_path(config: &Config) -> Option<PathBuf> {
-    let default = PathBuf::from(DEFAULT_POLICY);
-    config
-        .policies
-        .clone()
-        .or_else(|| default.exists().then_some(default))
-}
 
 /// What every version of the policy is compiled for.
 pub(super) fn compiler(

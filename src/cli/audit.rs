@@ -230,7 +230,8 @@ fn progress(records: u64) {
     }
 }
 
-fn verdict(report: &Value) -> String {
+/// What verification found, in one sentence.
+pub(super) fn verdict(report: &Value) -> String {
     let records = member(report, "records");
     let hash = report
         .get("head")

@@ -221,6 +221,7 @@ impl From<OpenError> for CliError {
             OpenError::Owned(_) | OpenError::Policy(_) | OpenError::Store(_) => {
                 Self::Config(error.to_string())
             }
+            OpenError::Unsafe(text) => Self::Unsafe(text),
             OpenError::Internal(_) => Self::Unexpected(error.to_string()),
         }
     }

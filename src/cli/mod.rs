@@ -6,6 +6,7 @@ mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
+mod demo; // demo
 mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
@@ -43,6 +44,7 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   policyguard                                   serve on http://127.0.0.1:8000
+  policyguard demo                              see in half a minute what it is for
   policyguard mode set EMERGENCY --reason 'the cache is down' --for 10m
   policyguard lockdown on --reason 'agent out of control'
   policyguard policy check policies/
@@ -105,6 +107,8 @@ enum Command {
     Serve,
     /// Serve MCP on standard input and output
     Stdio(stdio::Identity),
+    /// Tell in half a minute what a gateway is for, with a gateway of its own
+    Demo(demo::DemoArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -161,11 +165,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
     let format = global.output;
-    match command {
+    match &command {
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics where stdout is closed early.
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "policyguard", &mut script);
+            clap_complete::generate(*shell, &mut Cli::command(), "policyguard", &mut script);
             std::io::stdout().write_all(&script)?;
             return Ok(Exit::Ok);
         }
@@ -177,6 +181,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             )?;
             return Ok(Exit::Ok);
         }
+        Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
         _ => {}
     }
     let config = configure(&global, command.as_ref())?;
@@ -200,7 +205,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
-        Some(Command::Completions { .. } | Command::Version) => Ok(Exit::Ok),
+        Some(Command::Completions { .. } | Command::Version | Command::Demo(_)) => Ok(Exit::Ok),
     }
 }
 

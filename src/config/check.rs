@@ -1,5 +1,9 @@
 //! What is refused: values that do not fit, and starts that would not be safe.
 
+use crate::domain::Network;
+
+use super::Config;
+
 /// A start that would leave the gateway open (exit 78).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}\n  hint: {hint}")]
@@ -21,8 +25,28 @@ pub enum ConfigError {
     Unsafe(#[from] Unsafe),
 }
 
+/// Refuses a start that would leave the gateway open.
+pub(super) fn check(config: &Config) -> Result<(), Unsafe> {
+    local_means_loopback(&config.host)?;
+    proxies_are_few(&config.trusted_proxies)
+}
+
+/// Refuses to count nobody's connections while a limit for them seems to hold.
+fn proxies_are_few(trusted: &[Network]) -> Result<(), Unsafe> {
+    let Some(all) = trusted.iter().find(|network| network.is_everything()) else {
+        return Ok(());
+    };
+    Err(Unsafe {
+        problem: format!(
+            "`server.trusted_proxies` holds `{all}`: `limits.per_address` would hold for nobody"
+        ),
+        hint: "name the addresses of your proxies, as `10.0.0.0/8`; `limits.per_address: 0` turns the limit off"
+            .to_owned(),
+    })
+}
+
 /// Refuses to listen where strangers reach a gateway that believes everyone.
-pub(super) fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
+fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
     let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     let loopback = address.map_or_else(
         || host.eq_ignore_ascii_case("localhost"),
@@ -42,6 +66,14 @@ pub(super) fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_everybody_is_no_proxy() {
+        for (network, fits) in [("10.0.0.0/8", true), ("0.0.0.0/0", false), ("::/0", false)] {
+            let network = Network::parse(network).expect("a network");
+            assert_eq!(proxies_are_few(&[network]).is_ok(), fits, "{network}");
+        }
+    }
 
     #[test]
     fn local_mode_listens_on_loopback_and_nowhere_else() {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::check::{ConfigError, local_means_loopback};
+use super::check::{ConfigError, check};
 use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
 use super::typed::typed;
@@ -18,8 +16,10 @@ const OTHER_VARIABLES: [&str; 4] = [
     "POLICYGUARD_CONFIG",
     "POLICYGUARD_URL",
     "POLICYGUARD_API_KEY",
-    "POLICYGUARD_BOOTSTRAP_KEY_FILE",
+    BOOTSTRAP,
 ];
+/// Names a key that would protect the gateway; without credentials it must not look as if it did.
+const BOOTSTRAP: &str = "POLICYGUARD_BOOTSTRAP_KEY_FILE";
 
 /// What the command line said, by setting key.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,13 @@ pub struct Flags {
 )]
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            // A value that is no text is noticed where it is used, instead of looking as if it were not set.
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
+        })
         .collect()
 }
 
@@ -65,32 +71,78 @@ pub fn resolve(
         .clone()
         .or_else(|| environment.get("POLICYGUARD_CONFIG").map(PathBuf::from));
     let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let from_file = read_file(&file, named.is_some(), &mut problems);
+    let from_file = super::file::read(&file, named.is_some(), &mut problems);
     check_environment(environment, &mut problems, &mut warnings);
-    let resolved: Vec<Resolved> = SETTINGS
-        .iter()
-        .map(|setting| {
-            let (value, origin) = flag(setting, flags)
-                .or_else(|| variable(setting, environment))
-                .or_else(|| {
-                    from_file
-                        .get(setting.key)
-                        .map(|value| (value.clone(), ValueOrigin::File(file.clone())))
-                })
-                .unwrap_or_else(|| (setting.default.to_owned(), ValueOrigin::Default));
-            Resolved {
-                key: setting.key,
-                value,
-                origin,
-            }
-        })
-        .collect();
-    let config = typed(resolved, warnings, &mut problems);
-    if !problems.is_empty() {
-        return Err(ConfigError::Invalid(problems));
+    let layers = Layers {
+        flags,
+        environment,
+        file: &file,
+        from_file: &from_file,
+    };
+    layers.settle(warnings, problems)
+}
+
+/// The configuration that these flags alone make, whatever files and environment say.
+///
+/// # Errors
+/// Every value that does not fit, or why the start would be unsafe.
+pub fn by_flags(flags: &Flags) -> Result<Config, ConfigError> {
+    let layers = Layers {
+        flags,
+        environment: &BTreeMap::new(),
+        file: Path::new(DEFAULT_FILE),
+        from_file: &BTreeMap::new(),
+    };
+    layers.settle(Vec::new(), Vec::new())
+}
+
+/// Whether the environment asks for text without colours (`NO_COLOR`, or a terminal that knows none).
+#[must_use]
+pub fn plain_terminal() -> bool {
+    let environment = environment();
+    let set = |name: &str| environment.get(name).map_or("", String::as_str);
+    !set("NO_COLOR").is_empty() || matches!(set("TERM"), "" | "dumb")
+}
+
+/// What was said, and where.
+struct Layers<'a> {
+    flags: &'a Flags,
+    environment: &'a BTreeMap<String, String>,
+    file: &'a Path,
+    from_file: &'a BTreeMap<String, String>,
+}
+
+impl Layers<'_> {
+    /// The configuration of the layers, unless they or what was found on the way do not fit.
+    fn settle(
+        &self,
+        warnings: Vec<String>,
+        mut problems: Vec<String>,
+    ) -> Result<Config, ConfigError> {
+        let resolved = SETTINGS.iter().map(|setting| self.value(setting)).collect();
+        let config = typed(resolved, warnings, &mut problems);
+        if !problems.is_empty() {
+            return Err(ConfigError::Invalid(problems));
+        }
+        check(&config)?;
+        Ok(config)
     }
-    local_means_loopback(&config.host)?;
-    Ok(config)
+
+    /// The value of the highest layer that has one.
+    fn value(&self, setting: &Setting) -> Resolved {
+        let (value, origin) = flag(setting, self.flags)
+            .or_else(|| variable(setting, self.environment))
+            .or_else(|| {
+                let value = self.from_file.get(setting.key)?;
+                Some((value.clone(), ValueOrigin::File(self.file.to_owned())))
+            })
+            .unwrap_or_else(|| (setting.default.to_owned(), ValueOrigin::Default));
+        Resolved {
+            key: setting.key,
+            value,
+            origin,
+        }
+    }
 }
 
 fn flag(setting: &Setting, flags: &Flags) -> Option<(String, ValueOrigin)> {
@@ -111,85 +163,6 @@ fn variable(
         let value = environment.get(name)?;
         Some((value.clone(), ValueOrigin::Environment(name.to_owned())))
     })
-}
-
-/// Reads the file into values by key; what does not fit becomes a problem.
-fn read_file(
-    file: &Path,
-    must_exist: bool,
-    problems: &mut Vec<String>,
-) -> BTreeMap<String, String> {
-    let mut values = BTreeMap::new();
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound && !must_exist => {
-            return values;
-        }
-        Err(fault) => {
-            problems.push(format!("{}: cannot be read: {fault}", file.display()));
-            return values;
-        }
-    };
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
-        return values;
-    }
-    match serde_yaml::from_str::<Value>(&text) {
-        Ok(Value::Object(map)) => flatten("", &Value::Object(map), &mut values, file, problems),
-        Ok(_) => problems.push(format!("{}: must be a map of settings", file.display())),
-        Err(fault) => problems.push(format!("{}: {fault}", file.display())),
-    }
-    values
-}
-
-fn flatten(
-    prefix: &str,
-    value: &Value,
-    values: &mut BTreeMap<String, String>,
-    file: &Path,
-    problems: &mut Vec<String>,
-) {
-    let is_setting = SETTINGS.iter().any(|setting| setting.key == prefix);
-    let text = match value {
-        Value::Object(map) if !is_setting => {
-            for (name, inner) in map {
-                let key = if prefix.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{prefix}.{name}")
-                };
-                flatten(&key, inner, values, file, problems);
-            }
-            return;
-        }
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Array(items) if items.iter().all(Value::is_string) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(","),
-        Value::Object(_) | Value::Array(_) | Value::Null => {
-            problems.push(format!(
-                "{}: `{prefix}` must be a text, a number or a list of texts",
-                file.display()
-            ));
-            return;
-        }
-    };
-    if is_setting {
-        values.insert(prefix.to_owned(), text);
-    } else {
-        let keys = SETTINGS.iter().map(|setting| setting.key);
-        problems.push(format!(
-            "{}: unknown setting `{prefix}`{}",
-            file.display(),
-            suggestion(prefix, keys)
-        ));
-    }
 }
 
 /// Refuses `POLICYGUARD__…` that names no setting; warns once of other variables with our prefix, which
@@ -221,6 +194,11 @@ fn check_environment(
         } else if !named(name) {
             ignored.push(name.as_str());
         }
+    }
+    if environment.contains_key(BOOTSTRAP) {
+        problems.push(format!(
+            "`{BOOTSTRAP}` is set, but nobody is asked for a key: `auth: credentials` is not supported yet; unset it"
+        ));
     }
     if !ignored.is_empty() {
         warnings.push(format!(

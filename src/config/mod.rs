@@ -1,6 +1,8 @@
 //! One configuration: file < environment < flags, with the origin of every value.
 
 mod check; // what is refused because it is unsafe
+mod file; // the file
+mod hosts; // names and addresses of this gateway
 mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
@@ -17,7 +19,7 @@ use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe};
-pub use load::{Flags, load, resolve};
+pub use load::{Flags, by_flags, load, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 
 /// Who is believed to be who (`spec/identity.md`).

@@ -7,6 +7,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
+use super::hosts;
 use super::limits::Limits;
 use super::values::Values;
 use super::{AuthMode, Config, McpRole, Resolved, Transport};
@@ -27,6 +28,8 @@ pub(super) fn typed(
         problems,
     };
     let port = port(values);
+    hosts::check(values);
+    texts(values);
     let Limits {
         body: body_limit,
         connections,
@@ -81,6 +84,18 @@ pub(super) fn typed(
         session_idle,
         warnings,
         resolved,
+    }
+}
+
+/// Refuses variables that are no text, and a data directory without a name, which would be this one.
+fn texts(values: &mut Values<'_>) {
+    for setting in values.resolved {
+        if setting.value.contains(char::REPLACEMENT_CHARACTER) {
+            values.wrong(setting.key, "written in UTF-8");
+        }
+    }
+    if values.text("data_dir").trim().is_empty() {
+        values.wrong("data_dir", "the path of a directory, as `data`");
     }
 }
 

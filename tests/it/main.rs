@@ -24,7 +24,9 @@ mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
+mod configurations; // tests/cases/configurations.json: what is refused at start
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
+mod demo; // the first minute of a new user
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
