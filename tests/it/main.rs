@@ -28,6 +28,7 @@ mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
+mod hostile; // what strangers send, at every door
 mod incidents; // what somebody should look at
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently
