@@ -38,7 +38,10 @@ pub fn start_logs(level: &str, format: LogFormat) -> Result<(), String> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        // Otherwise a line that cannot be written (a full disk, a reader that went away) is told on stderr too, which
+        // cannot be written either: that is a panic, in whatever wanted to log.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder
             .with_ansi(std::io::stderr().is_terminal())

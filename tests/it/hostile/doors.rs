@@ -32,7 +32,7 @@ pub(super) struct Gateway {
 }
 
 /// A process that does not outlive a test that fails.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

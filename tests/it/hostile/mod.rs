@@ -2,6 +2,7 @@
 
 mod bodies; // JSON that is none, or says two things
 mod doors; // the binary, and who knocks
+mod logs; // a log that nobody can write
 mod names; // names that look like a tool's
 mod texts; // texts that break lines, terminals and readers
 mod values; // paths and patterns
