@@ -55,7 +55,9 @@ impl Digest {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        if text.len() != 64 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        // Nothing else, and not what a parser of numbers takes besides: of one digest there is one text.
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 64 || !text.bytes().all(is_digit) {
             return None;
         }
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -97,5 +99,27 @@ impl<'de> Deserialize<'de> for Digest {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text)
             .ok_or_else(|| serde::de::Error::custom("not a digest: 64 lowercase hex digits"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_digest_there_is_one_text() {
+        let digest = Digest::from_bytes([0x0f; 32]);
+        let text = digest.to_string();
+        assert_eq!(Digest::parse(&text), Some(digest));
+        let signed = text.replacen("0f", "+f", 1);
+        let long = format!("{text}0f");
+        for other in [
+            &signed,
+            &long,
+            &text.to_uppercase(),
+            &text.replacen('0', " ", 1),
+        ] {
+            assert_eq!(Digest::parse(other), None, "{other}");
+        }
     }
 }

@@ -15,6 +15,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that speak up at warnings only, unless directives name them.
+///
+/// The MCP library tells of every request that it begins and ends. The one that watches policy files tells of every
+/// file that changes beside them: a log file there would be written because it was written, without end.
+const TALKATIVE: &str = "rmcp=warn,notify=warn,notify_debouncer_full=warn";
+
 /// Starts logging at this level (or with these directives); a second start changes nothing.
 ///
 /// # Errors
@@ -27,13 +33,15 @@ pub fn start_logs(level: &str, format: LogFormat) -> Result<(), String> {
             "`{level}` is no level; write error, warn, info, debug or trace"
         ));
     }
-    // The MCP library tells of every request that it begins and ends.
     let filter =
-        EnvFilter::try_new(format!("rmcp=warn,{level}")).map_err(|fault| fault.to_string())?;
+        EnvFilter::try_new(format!("{TALKATIVE},{level}")).map_err(|fault| fault.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        // Otherwise a line that cannot be written (a full disk, a reader that went away) is told on stderr too, which
+        // cannot be written either: that is a panic, in whatever wanted to log.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder
             .with_ansi(std::io::stderr().is_terminal())

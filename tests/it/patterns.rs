@@ -72,7 +72,7 @@ fn hostile_globs_are_refused_at_once() {
 }
 
 /// Builds what `"{"*250+"a"+"}"*250` means.
-fn generate(recipe: &str) -> String {
+pub(crate) fn generate(recipe: &str) -> String {
     let part = |part: &str| {
         let (text, count) = part
             .rsplit_once("\"*")

@@ -138,6 +138,20 @@ fn hostile_yaml_is_refused_for_what_it_does() {
     assert_eq!(seen, reasons.len());
 }
 
+#[test]
+fn files_that_say_nothing_are_refused_for_that() {
+    for (name, text) in [
+        ("a.yaml", ""),
+        ("a.yaml", "# nothing\n"),
+        ("a.yaml", "[]"),
+        ("a.json", "[]"),
+    ] {
+        let findings = policy::load(&[Source::new(name, text)]).unwrap_err();
+        let told: Vec<&str> = findings.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(told, ["the file says nothing"], "{name}: {text:?}");
+    }
+}
+
 /// The same tricks where a rule would take them.
 #[test]
 fn hostile_values_do_not_become_rules() {

@@ -48,6 +48,15 @@ pub fn load(sources: &[Source]) -> Result<Loaded, Vec<Finding>> {
         return Err(report.into_findings());
     }
     let (documents, notes) = import::recognize(&mut report, &trees);
+    if documents.is_empty()
+        && !report.has_errors()
+        && let Some(tree) = trees.first()
+    {
+        // A list of no policies.
+        report
+            .error(FindingCode::Syntax, tree.at, "the file says nothing")
+            .hint("write at least one policy, or remove the file");
+    }
     let bundle = assemble(&mut report, &documents);
     match bundle {
         Some(bundle) if !report.has_errors() => Ok(Loaded {

@@ -34,7 +34,7 @@ impl Http {
 
     /// Asks for a path.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<Answer> {
-        self.send("GET", path, "reader", "")
+        self.send("GET", path, "reader", b"")
     }
 
     /// Sends a body under a request id. An error says that no whole answer came back.
@@ -44,16 +44,24 @@ impl Http {
         request_id: &str,
         body: &Value,
     ) -> io::Result<Answer> {
-        self.send("POST", path, request_id, &body.to_string())
+        self.send("POST", path, request_id, body.to_string().as_bytes())
     }
 
-    fn send(&mut self, method: &str, path: &str, id: &str, body: &str) -> io::Result<Answer> {
+    /// Sends a body of any bytes under a request id. An error says that no whole answer came back.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        id: &str,
+        body: &[u8],
+    ) -> io::Result<Answer> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: {id}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        let request = [request.as_bytes(), body].concat();
+        self.stream.get_mut().write_all(&request)?;
         let mut line = String::new();
         self.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
