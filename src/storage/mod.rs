@@ -107,7 +107,6 @@ impl Store {
         Ok(Arc::new(Reader::open(&self.database, &self.key)?))
     }
 
-    /// Cursors of lists, signed for this store.
     /// A reader of incidents.
     ///
     /// # Errors
@@ -122,13 +121,13 @@ impl Store {
         &self.key
     }
 
-    /// What is stored of modes, lockdown, cloud, health and releases.
+    /// Cursors of lists, signed for this store.
     #[must_use]
     pub fn cursors(&self) -> Cursors {
         Cursors::new(&self.key)
     }
 
-    /// What is stored beside the trail.
+    /// What is stored of modes, lockdown, cloud, health and releases.
     #[must_use]
     pub const fn states(&self) -> &Arc<States> {
         &self.states
