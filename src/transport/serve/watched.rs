@@ -150,6 +150,17 @@ impl<S> Watched<S> {
         }
     }
 
+    /// Has no deadline, and looks again in a while: an answer may be complete by then, and nothing else tells.
+    fn look_again(&mut self, cx: &mut Context<'_>) {
+        let later = Instant::now() + self.deadlines.idle;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(later)));
+        while timer.as_mut().poll(cx).is_ready() {
+            timer.as_mut().reset(later);
+        }
+    }
+
     /// What a write came to, with the deadline of one that cannot go on.
     fn written(
         &mut self,
@@ -181,7 +192,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         match self.watch.deadline(self.deadlines) {
             Some(deadline) => self.wait(deadline, cx).map(Err),
-            None => Poll::Pending,
+            None => {
+                self.look_again(cx);
+                Poll::Pending
+            }
         }
     }
 }
