@@ -73,7 +73,7 @@ fn in_process(servers: &Runtime) {
     compare(&gateway, &baseline);
     app.stopping().cancel();
     servers.block_on(async {
-        served.await.unwrap().unwrap();
+        served.await.unwrap();
         tasks.shutdown().await;
         app.close().await;
     });

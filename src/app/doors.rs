@@ -44,6 +44,7 @@ impl App {
             hosts: Arc::clone(&self.hosts),
             body_limit: self.body_limit,
             door,
+            figures: self.door_metrics.clone(),
             description: OnceLock::new(),
         })
     }

@@ -25,6 +25,7 @@ use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::{self, Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
+use crate::transport::DoorMetrics;
 use crate::transport::mcp;
 use crate::transport::rest::{Hosts, Streams};
 
@@ -93,6 +94,7 @@ pub struct App {
     streams: Streams,
     body_limit: usize,
     session_idle: Duration,
+    door_metrics: DoorMetrics,
     states: Arc<mcp::States>,
     hosts: Arc<Hosts>,
     /// Owns the data directory; dropped last, when nothing writes any more.
@@ -166,7 +168,9 @@ impl App {
         };
         let pipeline = rooms.road(offers, config)?;
         let health = Arc::new(start::checks(&recorder, &facts));
-        let metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
+        let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
+        let door_metrics = DoorMetrics::default();
+        metrics.add(|registry| door_metrics.register(registry), || ());
         Ok(Self {
             pipeline,
             gate,
@@ -184,6 +188,7 @@ impl App {
             streams: Streams::default(),
             body_limit: config.body_limit,
             session_idle: config.session_idle,
+            door_metrics,
             states: Arc::new(mcp::States::new(&start::state_key()?)),
             hosts: Arc::new(hosts(config)),
             _store: store,

@@ -6,6 +6,7 @@ mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
+mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve

@@ -7,9 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{Config, McpRole, Transport};
-use crate::transport::{Doors, serve};
+use crate::transport::{Doors, Limits, serve};
 
 use super::client::SOCKET;
+use super::descriptors::make_room_for;
 use super::stdio::{self, At, Identity, Reach};
 use super::{CliError, Exit};
 
@@ -17,6 +18,7 @@ use super::{CliError, Exit};
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    make_room_for(config.connections);
     let app = App::open(config).await?;
     app.check_lockdown_file().await;
     let socket = app.data_dir().join(SOCKET);
@@ -24,7 +26,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // Before the doors: a signal that comes as soon as they are open must end it in order, too.
     let mut signals = Signals::listen()?;
     let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
-        Ok(doors) => doors,
+        Ok(doors) => doors.with_limits(limits(config)),
         Err(fault) => {
             app.close().await;
             return Err(unusable(&fault));
@@ -45,18 +47,25 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         let told = stop.clone().cancelled_owned();
         tokio::spawn(stdio::carry(reach, config.body_limit, told));
     }
-    let served = tokio::select! {
-        served = serve(doors, app.public_service(), app.command_service(), stop) => served,
+    tokio::select! {
+        () = serve(doors, app.public_service(), app.command_service(), stop) => {}
         fatal = app.broken() => {
             tracing::error!(%fatal, "the process ends");
             tokio::time::sleep(LAST_WORDS).await;
             return Ok(Exit::Unexpected);
         }
-    };
+    }
     tasks.shutdown().await;
     app.close().await;
-    served.map_err(|fault| CliError::Unexpected(fault.to_string()))?;
     Ok(Exit::Ok)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.connections,
+        per_address: config.per_address,
+        trusted_proxies: config.trusted_proxies.clone(),
+    }
 }
 
 /// What asks the gateway to stop.

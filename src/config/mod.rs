@@ -1,15 +1,17 @@
 //! One configuration: file < environment < flags, with the origin of every value.
 
 mod check; // what is refused because it is unsafe
+mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
 mod typed; // texts become values
+mod values; // what was set, and what is wrong with it
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Role, Roles};
+use crate::domain::{Network, Role, Roles};
 use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
@@ -155,6 +157,12 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The longest body, in bytes.
     pub body_limit: usize,
+    /// How many connections are held at once.
+    pub connections: usize,
+    /// How many of them one address may hold; `None`: all of them.
+    pub per_address: Option<usize>,
+    /// Whose connections `per_address` does not count.
+    pub trusted_proxies: Vec<Network>,
     /// Whether every record is synced to disk before its answer, not only those of the first class.
     pub sync_everything: bool,
     /// When an agent is suspended for its denials.

@@ -62,6 +62,13 @@ pub const SETTINGS: &[Setting] = &[
         "further browser origins that are served, comma-separated",
     ),
     row(
+        "server.trusted_proxies",
+        None,
+        None,
+        "",
+        "addresses and networks that limits.per_address does not count, as 192.0.2.7,10.0.0.0/8",
+    ),
+    row(
         "transport",
         Some("MCP_TRANSPORT_MODE"),
         Some("--transport"),
@@ -123,6 +130,20 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "262144",
         "longest body in bytes, at most 4194304",
+    ),
+    row(
+        "limits.connections",
+        None,
+        None,
+        "4096",
+        "connections held at once, 32 to 65536; 16 of them are kept for the health routes",
+    ),
+    row(
+        "limits.per_address",
+        None,
+        None,
+        "256",
+        "connections held at once by one address, up to limits.connections; 0: no limit",
     ),
     row(
         "audit.durability",

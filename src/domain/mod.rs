@@ -8,6 +8,7 @@ mod digest; // one way to hash
 mod id; // names for agents, actions, policies
 mod incident; // what somebody should look at
 mod mode; // which mode of operation is in force
+mod network; // where peers are
 mod pattern; // globs over names
 mod principal; // who asks
 mod request; // all of it, as one question to the engine
@@ -34,6 +35,7 @@ pub use incident::{
     SuspensionState,
 };
 pub use mode::{IncidentScope, LockdownState, ModeError, ModeName, ModeState};
+pub use network::{Network, NetworkError};
 pub use pattern::{Pattern, PatternError, PatternList};
 pub use principal::{Authentication, Principal, PrincipalStatus, Role, Roles, TrustLevel};
 pub use request::{ActionRequest, Arguments, Purpose};

@@ -3,11 +3,14 @@
 pub mod mcp; // MCP, every revision
 pub mod rest; // REST over TCP and over the data directory's socket
 
+mod body; // bodies within bounds
+mod metrics; // figures of the doors
 mod serve; // listening and stopping
 
 use std::sync::Arc;
 
-pub use serve::{Doors, ServeError, serve};
+pub use metrics::DoorMetrics;
+pub use serve::{Doors, Limits, ServeError, serve};
 
 /// Every route of these doors.
 #[must_use]

@@ -53,6 +53,8 @@ problem_codes! {
     NotFound = "not_found", 404, "Not found";
     /// The path exists for another method.
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed";
+    /// The body did not come in time.
+    TooSlow = "too_slow", 408, "The body came too slowly";
     /// Something stands in the way.
     Conflict = "conflict", 409, "Conflict";
     /// The body is longer than `limits.body`.
@@ -67,6 +69,8 @@ problem_codes! {
     AuditUnavailable = "audit_unavailable", 503, "The audit trail is unavailable";
     /// The policy or the mode changed again and again while the call was decided.
     Unsettled = "unsettled", 503, "The situation keeps changing";
+    /// Too many are served just now.
+    Busy = "busy", 503, "Too much is going on";
     /// The server stops.
     Stopping = "stopping", 503, "The server is stopping";
 }

@@ -51,10 +51,10 @@ async fn run() -> Outcome<()> {
     writeln!(std::io::stdout(), "http://{}/mcp", doors.address()?)?;
     let stop = app.stopping();
     stop_at_the_end(stop.clone())?;
-    let served = serve(doors, app.public_service(), app.command_service(), stop).await;
+    serve(doors, app.public_service(), app.command_service(), stop).await;
     tasks.shutdown().await;
     app.close().await;
-    Ok(served?)
+    Ok(())
 }
 
 /// A configuration over this data directory and these policies, whatever the environment says.

@@ -171,15 +171,12 @@ impl Own {
         let told = stop.clone();
         let serving = tokio::spawn(async move {
             let mut tasks = app.start_tasks();
-            let served = tokio::select! {
-                served = serve(doors, app.public_service(), app.command_service(), told) => served,
+            tokio::select! {
+                () = serve(doors, app.public_service(), app.command_service(), told) => {}
                 fatal = app.broken() => {
                     tracing::error!(%fatal, "the gateway ends");
                     return;
                 }
-            };
-            if let Err(fault) = served {
-                tracing::error!(%fault, "the socket broke");
             }
             tasks.shutdown().await;
             app.close().await;

@@ -2,12 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Every word of up to five characters over an alphabet that the patterns below share, and one that they don't.
+/// Every word of up to six characters over an alphabet that the patterns below share, and one that they don't.
+///
+/// Six: of two patterns of four pieces each, one may end and the other begin with three that share nothing.
 fn words() -> Vec<String> {
     let alphabet = ['a', 'b', '_', 'z'];
     let mut all = vec![String::new()];
     let mut last = all.clone();
-    for _ in 0..5 {
+    for _ in 0..6 {
         last = last
             .iter()
             .flat_map(|word| alphabet.map(|c| format!("{word}{c}")))
@@ -45,6 +47,12 @@ proptest! {
         prop_assert!(b.matches(&word), "{:?} of {}", word, b);
         prop_assert!(!covers(&a, &b) || a.matches(&word), "{} and {:?} of {}", a, word, b);
     }
+}
+
+#[test]
+fn patterns_meet_in_words_that_hold_the_end_of_one_and_the_beginning_of_the_other() {
+    let parse = |text| Pattern::parse(text).expect("pattern");
+    assert!(overlap(&parse("?A_*"), &parse("*baA")));
 }
 
 #[track_caller]

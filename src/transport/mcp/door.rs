@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::domain::{AgentId, Role};
 use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
+use crate::transport::body;
 use crate::wire::{StrictError, read_value};
 
 use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
@@ -191,10 +192,8 @@ impl Mcp {
     /// Reads one message, as strictly as every door does.
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Message, Fault> {
         check_media(headers)?;
-        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| {
-            let message = format!("A message holds at most {} bytes", self.body_limit);
-            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, message)
-        })?;
+        let bytes = body::read(body, self.body_limit).await;
+        let bytes = bytes.map_err(|fault| Fault::unread(&fault.problem()))?;
         let refuse = |code, message: String| Fault::new(StatusCode::BAD_REQUEST, code, message);
         let message = read_value(&bytes).map_err(|fault| match fault {
             StrictError::Unreadable(why) => refuse(PARSE, format!("Parse error: {why}")),

@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::wire::Problem;
+
 /// What is not JSON.
 pub(super) const PARSE: i32 = -32700;
 /// What is JSON, but not a request.
@@ -51,6 +53,13 @@ impl Fault {
     pub(super) fn unknown_session() -> Self {
         let message = "Session not found: send `initialize` again without `Mcp-Session-Id`";
         Self::new(StatusCode::NOT_FOUND, -32001, message)
+    }
+
+    /// A message that was not read.
+    pub(super) fn unread(problem: &Problem) -> Self {
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let message = problem.detail.as_str().unwrap_or(&problem.title);
+        Self::new(status, INVALID, message)
     }
 
     /// Under which reason it is counted, if what came was no request at all or not meant for here.

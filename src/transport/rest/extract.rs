@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
 use crate::pipeline::{Call, Caller, Source};
+use crate::transport::body;
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
 use super::Rest;
@@ -74,14 +75,9 @@ pub(super) async fn members(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Map<String, Value>, Problem> {
-    let limit = rest.body_limit;
-    let bytes = to_bytes(body, limit).await.map_err(|_| {
-        Problem::new(
-            ProblemCode::TooLarge,
-            format!("a body holds at most {limit} bytes"),
-        )
-        .hint("send less, or raise limits.body")
-    })?;
+    let bytes = body::read(body, rest.body_limit)
+        .await
+        .map_err(|fault| fault.problem())?;
     if bytes.is_empty() {
         return Ok(Map::new());
     }

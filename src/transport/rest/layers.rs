@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::pipeline::Door;
@@ -12,6 +11,7 @@ use crate::wire::{Problem, ProblemCode};
 
 use super::{Rest, answer, extract};
 use crate::transport::mcp;
+use crate::transport::serve::{OnlyHealth, Unsound};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -67,14 +67,18 @@ impl Hosts {
 }
 
 /// Gives the request its id, and turns away hosts and origins that are not served.
-pub(super) async fn guard(State(rest): State<Rest>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard<F: Future<Output = Response>>(
+    rest: &Rest,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let caller = extract::find_caller(&rest, &request);
+    let caller = extract::find_caller(rest, &request);
     request.extensions_mut().insert(caller.clone());
     let in_json_rpc = request.uri().path() == mcp::PATH;
-    let mut response = match check(&rest, &request) {
-        Ok(()) => next.run(request).await,
+    let mut response = match check(rest, &request) {
+        Ok(()) => next(request).await,
         Err(problem) => answer::problem(&problem),
     };
     let refused = response.extensions_mut().remove::<Problem>();
@@ -101,7 +105,18 @@ pub(super) async fn guard(State(rest): State<Rest>, mut request: Request, next: 
 }
 
 fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {
+    if let Some(Unsound(why)) = request.extensions().get() {
+        return Err(Problem::new(ProblemCode::InvalidValue, *why)
+            .hint("send one request that can be read in one way only"));
+    }
     let health = matches!(request.uri().path(), "/livez" | "/readyz" | "/healthz");
+    if !health && request.extensions().get::<OnlyHealth>().is_some() {
+        return Err(Problem::new(
+            ProblemCode::Busy,
+            "every connection is taken; only health is told on this one",
+        )
+        .hint("try again in a moment, or raise limits.connections"));
+    }
     // The socket is reached through the file system, which no page can.
     if health || rest.door == Door::Cli {
         return Ok(());

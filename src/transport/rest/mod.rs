@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
 use crate::telemetry::{Health, Metrics};
+use crate::transport::metrics::DoorMetrics;
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub body_limit: usize,
     /// Through which door calls of this router come.
     pub door: Door,
+    /// The figures of the doors.
+    pub figures: DoorMetrics,
     /// The OpenAPI document, once somebody asked for it.
     pub description: OnceLock<Bytes>,
 }
@@ -129,12 +132,8 @@ pub fn service(rest: Rest, others: Router<Rest>) -> Service {
         .merge(others)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(
-            rest.clone(),
-            layers::guard,
-        ))
-        .with_state(rest);
-    Service(router)
+        .with_state(rest.clone());
+    Service { rest, router }
 }
 
 fn method_filter(method: &str) -> MethodFilter {

@@ -6,9 +6,20 @@ use axum::http::{HeaderValue, Method, Request, header};
 use axum::response::Response;
 use tower::ServiceExt as _;
 
-/// Every route, over one road.
+use super::{Rest, layers};
+use crate::transport::metrics::DoorMetrics;
+
+/// How many bytes of bodies are held at once, at most (`spec/limits.md`, L1).
+const HELD: usize = 32 * 1024 * 1024;
+/// So many of the longest bodies fit in any case.
+const BODIES: usize = 8;
+
+/// Every route, over one road, with the guard around all of them.
 #[derive(Clone)]
-pub struct Service(pub(in crate::transport) Router);
+pub struct Service {
+    pub(super) rest: Rest,
+    pub(super) router: Router,
+}
 
 impl Service {
     /// Asks in process, as a command of this machine does; the status and the body of the answer.
@@ -27,8 +38,22 @@ impl Service {
 
     /// Answers a request as it is, with a body that is read as it comes.
     pub async fn open(&self, request: Request<Body>) -> Response {
-        let Ok(reply) = self.0.clone().oneshot(request).await;
+        layers::guard(&self.rest, request, |request| self.route(request)).await
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response {
+        let Ok(reply) = self.router.clone().oneshot(request).await;
         reply
+    }
+
+    /// The figures of the doors.
+    pub(in crate::transport) fn metrics(&self) -> &DoorMetrics {
+        &self.rest.figures
+    }
+
+    /// How many bytes all bodies may hold at once.
+    pub(in crate::transport) fn most_held(&self) -> usize {
+        HELD.max(self.rest.body_limit.saturating_mul(BODIES))
     }
 
     /// Answers a request as it is.

@@ -1,14 +1,25 @@
 //! Listening on the address and the socket, and stopping without cutting anyone off.
 
+mod accept; // who comes in
+mod census; // how many are in
+mod connection; // one of them
+mod framing; // requests that can be read in two ways
+mod watched; // deadlines of a stream
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::rest::Service;
+use accept::Acceptor;
+
+pub use census::Limits;
+pub(super) use connection::OnlyHealth;
+pub(super) use framing::Unsound;
 
 /// How long calls may take to end once the server stops (`spec/operations.md`).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -32,15 +43,13 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// A door broke while it was open.
-    #[error("a door broke: {0}")]
-    Broken(std::io::Error),
 }
 
 /// What is listened on.
 pub struct Doors {
     tcp: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
+    limits: Limits,
 }
 
 impl Doors {
@@ -57,7 +66,11 @@ impl Doors {
             })?;
         let socket = socket.map(open_socket).transpose()?;
         let tcp = Some(tcp);
-        Ok(Self { tcp, socket })
+        Ok(Self {
+            tcp,
+            socket,
+            limits: Limits::default(),
+        })
     }
 
     /// Opens the socket of the data directory alone.
@@ -66,7 +79,17 @@ impl Doors {
     /// When it cannot be listened on.
     pub fn behind(socket: &Path) -> Result<Self, ServeError> {
         let socket = Some(open_socket(socket)?);
-        Ok(Self { tcp: None, socket })
+        Ok(Self {
+            tcp: None,
+            socket,
+            limits: Limits::default(),
+        })
+    }
+
+    /// The same, with these limits for connections over TCP.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The address, with the port that the system chose for port 0.
@@ -99,59 +122,34 @@ fn open_socket(path: &Path) -> Result<(UnixListener, PathBuf), ServeError> {
 }
 
 /// Serves until `stop` is cancelled, then lets running calls end, for 25 seconds at most.
-///
-/// # Errors
-/// When a door breaks.
-pub async fn serve(
-    doors: Doors,
-    public: Service,
-    local: Service,
-    stop: CancellationToken,
-) -> Result<(), ServeError> {
-    let late = {
-        let stop = stop.clone();
-        async move {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
+pub async fn serve(doors: Doors, public: Service, local: Service, stop: CancellationToken) {
+    let Doors {
+        tcp,
+        socket,
+        limits,
+    } = doors;
+    let connections = TaskTracker::new();
+    let acceptor = Acceptor::new(limits, public, local, stop.clone(), connections.clone());
+    let over_tcp = async {
+        if let Some(listener) = tcp {
+            acceptor.over_tcp(listener).await;
         }
     };
-    tokio::select! {
-        served = serve_both(doors, public, local, stop) => served,
-        () = late => {
-            tracing::warn!("calls that did not end within {} seconds were cut off", DRAIN.as_secs());
-            Ok(())
+    let through_socket = async {
+        if let Some((listener, path)) = socket {
+            acceptor.through_socket(listener).await;
+            drop(std::fs::remove_file(path));
         }
+    };
+    tokio::join!(over_tcp, through_socket);
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "calls that did not end within {} seconds were cut off",
+            DRAIN.as_secs()
+        );
     }
-}
-
-async fn serve_both(
-    doors: Doors,
-    public: Service,
-    local: Service,
-    stop: CancellationToken,
-) -> Result<(), ServeError> {
-    let Doors { tcp, socket } = doors;
-    let told = stop.clone();
-    let over_http = async move {
-        let Some(tcp) = tcp else { return Ok(()) };
-        // Without this an answer may wait for the acknowledgement of the one before.
-        let tcp = tcp.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let service = public.0.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(tcp, service)
-            .with_graceful_shutdown(told.cancelled_owned())
-            .await
-    };
-    let through_socket = async move {
-        let Some((listener, path)) = socket else {
-            return Ok(());
-        };
-        let served = axum::serve(listener, local.0)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await;
-        drop(std::fs::remove_file(path));
-        served
-    };
-    tokio::try_join!(over_http, through_socket)
-        .map(|_| ())
-        .map_err(ServeError::Broken)
 }

@@ -1,0 +1,32 @@
+//! As many open files as there may be connections.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What is open besides connections: the store, its readers, logs, watched files.
+const OTHERS: u64 = 256;
+
+/// Raises the soft limit of this process as far as so many connections need and the system allows.
+///
+/// Many systems begin with 1,024, of which the last callers would hear nothing.
+pub(super) fn make_room_for(connections: usize) {
+    let wanted = u64::try_from(connections).unwrap_or(u64::MAX) + OTHERS;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(allowed),
+            maximum,
+        },
+    );
+    if raised.is_err() || allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "fewer files can be open than limits.connections needs: raise the limit (ulimit -n) or lower the setting"
+        );
+    }
+}
