@@ -32,6 +32,7 @@ mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod hostile; // what strangers send, at every door
 mod http_limits; // the server under strangers
+mod http_raw; // bytes that are hardly HTTP
 mod incidents; // what somebody should look at
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
 mod loosening; // what two versions answer differently

@@ -18,20 +18,24 @@ pub(super) fn check(method: &Method, headers: &HeaderMap, head: &[u8]) -> Result
     if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
         return Err(Unsound("there are several Authorization headers"));
     }
-    if !headers.contains_key(header::TRANSFER_ENCODING) {
-        return Ok(());
-    }
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
     let own = head
         .strip_prefix(method.as_str().as_bytes())
         .is_some_and(|rest| rest.first() == Some(&b' '));
     if !own {
-        return Err(Unsound(
-            "a chunked request must not follow another one without a pause",
-        ));
+        let alone = "a chunked request must not follow another one without a pause";
+        return if chunked { Err(Unsound(alone)) } else { Ok(()) };
     }
-    for line in head.split(|&byte| byte == b'\n') {
-        if matches!(line, b"" | b"\r") {
+    let mut lines = head.split_inclusive(|&byte| byte == b'\n');
+    while let Some(line) = lines.next().filter(|line| line.ends_with(b"\n")) {
+        if !line.ends_with(b"\r\n") {
+            return Err(Unsound("a line of the head ends without CR"));
+        }
+        if line == b"\r\n" {
             return Ok(());
+        }
+        if !chunked {
+            continue;
         }
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
         if name.trim_ascii().eq_ignore_ascii_case(b"content-length") {
@@ -40,7 +44,11 @@ pub(super) fn check(method: &Method, headers: &HeaderMap, head: &[u8]) -> Result
             ));
         }
     }
-    Err(Unsound("the head of a chunked request is too long"))
+    // The rest of a long head was not kept.
+    if chunked {
+        return Err(Unsound("the head of a chunked request is too long"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -78,6 +86,8 @@ mod tests {
         assert!(check(b"POST / HTTP/1.1\r\nHost: a\r\n\r\ncontent-length: 5\r\n").is_ok());
         assert!(check(b"POST / HTTP/1.1\r\nConTent-length : 5\r\n\r\n").is_err());
         assert!(check(b"POST / HTTP/1.1\nContent-Length:5\n\n").is_err());
+        assert!(check(b"POST / HTTP/1.1\r\nHost: a\n\r\n").is_err());
+        assert!(check(b"POST / HTTP/1.1\r\nHost: a\r\n").is_err());
         // What was read together with the request before is not known to be its head.
         assert!(check(b"").is_err());
         assert!(check(b"GET / HTTP/1.1\r\n\r\n").is_err());
