@@ -127,6 +127,15 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_after_it_
 }
 
 #[tokio::test]
+async fn a_path_that_does_not_take_a_method_says_which_it_takes() {
+    let (_house, address) = listening(Limits::default()).await;
+    let request = GOOD.replace("/policy/status", "/tools/execute");
+    let answer = talk(&address, &[&request]).await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(answer.contains("allow: POST"), "{answer}");
+}
+
+#[tokio::test]
 async fn one_address_gets_its_places_and_no_more() {
     let limits = Limits {
         per_address: Some(3),

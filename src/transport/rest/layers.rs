@@ -87,6 +87,7 @@ pub(super) async fn guard<F: Future<Output = Response>>(
         if problem.action_id.is_none() && matches!(problem.status, 400 | 403 | 413 | 415 | 422) {
             rest.pipeline.note_refused(&caller, problem.code);
         }
+        let allowed = response.headers_mut().remove(header::ALLOW);
         response = if in_json_rpc {
             let detail = problem.detail.as_str().unwrap_or(&problem.title);
             mcp::refusal(response.status(), detail)
@@ -97,6 +98,9 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             })
         };
         response.extensions_mut().remove::<Problem>();
+        if let Some(methods) = allowed {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);

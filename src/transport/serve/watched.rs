@@ -190,13 +190,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             }
             return Poll::Ready(end);
         }
-        match self.watch.deadline(self.deadlines) {
-            Some(deadline) => self.wait(deadline, cx).map(Err),
-            None => {
-                self.look_again(cx);
-                Poll::Pending
-            }
+        if let Some(deadline) = self.watch.deadline(self.deadlines) {
+            return self.wait(deadline, cx).map(Err);
         }
+        self.look_again(cx);
+        Poll::Pending
     }
 }
 
