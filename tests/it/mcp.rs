@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::House;
-use crate::support::mcp::Client;
+use crate::support::mcp::{Client, Said};
 
 fn client(house: &House) -> Client {
     Client::of(house.app.public_service())
@@ -30,6 +30,114 @@ async fn a_bare_call_without_greeting_works_whatever_it_accepts() {
         let read: Value = serde_json::from_str(text).unwrap();
         assert_eq!(read, said.result()["structuredContent"]);
     }
+}
+
+/// What the library says to the same call: with a word on the revision or metadata a call does not go the short way.
+async fn at_length(house: &House, id: &Value, params: &Value) -> [Said; 2] {
+    let message = |params: &Value| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+    let revised = client(house).with("mcp-protocol-version", "2025-03-26");
+    let revised = revised
+        .send("POST", Some(message(params).to_string()))
+        .await;
+    let mut described = params.clone();
+    described["_meta"] = json!({});
+    let described = client(house)
+        .send("POST", Some(message(&described).to_string()))
+        .await;
+    [revised, described]
+}
+
+/// An answer without what differs between two calls.
+fn alike(said: &Said) -> (u16, String) {
+    let text = said.answer().to_string();
+    let attempt = regex::Regex::new("act_[0-9a-f]{12}").unwrap();
+    let time = regex::Regex::new(r"[0-9-]{10}T[0-9:.]+Z|audit_[0-9a-f]+").unwrap();
+    let text = attempt.replace_all(&text, "<attempt>");
+    (said.status, time.replace_all(&text, "<time>").into_owned())
+}
+
+#[tokio::test]
+async fn a_bare_call_is_answered_as_the_library_answers_it() {
+    let house = House::new().await;
+    for (id, params) in [
+        (
+            json!(1),
+            json!({ "name": "list_services", "arguments": {} }),
+        ),
+        (json!("one"), json!({ "name": "list_services" })),
+        (
+            json!(-7),
+            json!({ "name": "get_service_status", "arguments": { "service_name": "cache" } }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "get_service_status", "arguments": { "service_name": "nowhere" } }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "get_service_status", "arguments": { "service_name": 5, "x": 1 } }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "restart_service", "arguments": { "service_name": "cache" } }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "delete_database", "arguments": { "db_name": "orders" } }),
+        ),
+        (json!(1), json!({ "name": "no_such_tool", "arguments": {} })),
+        (json!(1), json!({ "name": "set_lockdown", "arguments": {} })),
+        (
+            json!(1),
+            json!({ "name": "get_agent", "arguments": { "agent_id": "nobody" } }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "list_services", "arguments": "{}" }),
+        ),
+        (
+            json!(1),
+            json!({ "name": "list_services", "arguments": null }),
+        ),
+        (json!(1), json!({ "name": 5 })),
+        (json!(1.5), json!({ "name": "list_services" })),
+        (json!({}), json!({ "name": "list_services" })),
+        (json!(null), json!({ "name": "list_services" })),
+    ] {
+        let message =
+            json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let bare = client(&house).send("POST", Some(message.to_string())).await;
+        for other in at_length(&house, &id, &params).await {
+            assert_eq!(alike(&bare), alike(&other), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_with_parameters_that_are_none_is_refused_and_counted() {
+    let house = House::new().await;
+    for params in [
+        json!({ "name": "list_services", "arguments": "{}" }),
+        json!({ "name": "list_services", "arguments": [] }),
+        json!({ "name": 5 }),
+        json!({ "arguments": {} }),
+        json!([]),
+    ] {
+        let said = client(&house).ask("tools/call", params.clone()).await;
+        assert_eq!(
+            (said.status, said.error_code()),
+            (200, -32602),
+            "{params}: {said:?}"
+        );
+    }
+    let listed = house.get("/api/v1/audit?view=records").await.body;
+    let entries = listed["entries"].as_array().unwrap();
+    let refused: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["kind"] == "refused")
+        .collect();
+    assert_eq!(refused.len(), 1, "{listed}");
+    assert_eq!(refused[0]["action"], json!("invalid_value"));
 }
 
 #[tokio::test]

@@ -34,10 +34,7 @@ impl Road {
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, ErrorData> {
         let guest = guest(context)?;
-        if self.is_elsewhere(tool) {
-            self.pipeline.note_refused(&guest.caller, "invalid_value");
-            return Err(answer::unknown(tool));
-        }
+        self.refuse_elsewhere(tool, &guest)?;
         let in_mcp = self.is_in_mcp(tool);
         let bound = if in_mcp {
             bound(&guest, tool, &arguments)
@@ -69,9 +66,14 @@ impl Road {
         Ok(answer)
     }
 
-    /// Whether the tool is catalogued, but not for this door.
-    fn is_elsewhere(&self, tool: &str) -> bool {
-        !self.tools.contains_key(tool) && self.pipeline.catalog().definition(tool).is_some()
+    /// Refuses a tool that is catalogued, but not for this door.
+    pub(super) fn refuse_elsewhere(&self, tool: &str, guest: &Guest) -> Result<(), ErrorData> {
+        let offered = self.tools.contains_key(tool);
+        if offered || self.pipeline.catalog().definition(tool).is_none() {
+            return Ok(());
+        }
+        self.pipeline.note_refused(&guest.caller, "invalid_value");
+        Err(answer::unknown(tool))
     }
 
     /// Seals what the tool gives its client to keep.

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use rmcp::model::ServerJsonRpcMessage;
 use serde_json::Value;
 
 use crate::domain::{AgentId, Role};
@@ -16,6 +17,7 @@ use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
 use crate::transport::body;
 use crate::wire::{StrictError, read_value};
 
+use super::bare::Bare;
 use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
 use super::{Guest, Mcp, sessions};
 
@@ -42,6 +44,8 @@ struct Message {
     bytes: Bytes,
     id: Value,
     opens_session: bool,
+    /// The message again, if it is a call that needs nothing of the library.
+    bare: Option<Bare>,
 }
 
 impl Mcp {
@@ -93,34 +97,36 @@ impl Mcp {
             .pipeline
             .identify(&caller, &credentials)
             .map_err(|unanswered| unidentified(&unanswered))?;
-        let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(Guest {
+        let (parts, body) = request.into_parts();
+        let guest = Guest {
             caller,
             credentials,
-            agent_id: agent_id.clone(),
+            agent_id,
             session: session_of(&parts.headers).map(Arc::from),
-        });
+        };
         match parts.method {
-            Method::POST => self.post(parts, body, agent_id).await,
-            Method::GET | Method::DELETE => Box::pin(self.without_message(parts, agent_id)).await,
+            Method::POST => self.post(parts, body, guest).await,
+            Method::GET | Method::DELETE => Box::pin(self.without_message(parts, guest)).await,
             _ => Err(wrong_method("POST, GET, DELETE")),
         }
     }
 
-    async fn post(
-        &self,
-        mut parts: Parts,
-        body: Body,
-        agent_id: AgentId,
-    ) -> Result<Response, Fault> {
-        let message = self.read(&parts.headers, body).await?;
+    async fn post(&self, mut parts: Parts, body: Body, guest: Guest) -> Result<Response, Fault> {
+        let mut message = self.read(&parts.headers, body).await?;
+        if let Some(bare) = message.bare.take().filter(|_| guest.session.is_none())
+            && self.road.takes_bare(&bare)
+        {
+            return answered(&self.road.run_bare(bare, guest).await);
+        }
         parts.headers.insert(header::ACCEPT, EVERYTHING);
         parts.headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
         let body = Body::from(message.bytes.clone());
-        if session_of(&parts.headers).is_none() && !message.opens_session {
+        let (agent_id, in_session) = (guest.agent_id.clone(), guest.session.is_some());
+        parts.extensions.insert(guest);
+        if !in_session && !message.opens_session {
             let answer = self.alone.handle(Request::from_parts(parts, body)).await;
             return in_json_rpc(answer.map(Body::new), &message.id).await;
         }
@@ -159,11 +165,8 @@ impl Mcp {
     }
 
     /// A stream to listen on, or the end of a session.
-    async fn without_message(
-        &self,
-        mut parts: Parts,
-        agent_id: AgentId,
-    ) -> Result<Response, Fault> {
+    async fn without_message(&self, mut parts: Parts, guest: Guest) -> Result<Response, Fault> {
+        let agent_id = guest.agent_id.clone();
         let session = session_of(&parts.headers).ok_or_else(|| wrong_method("POST"))?;
         let session = self
             .road
@@ -177,6 +180,7 @@ impl Mcp {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         parts.headers.insert(header::ACCEPT, EVERYTHING);
+        parts.extensions.insert(guest);
         let request = Request::from_parts(parts, Body::empty());
         let work = self.in_session.handle(request);
         let answer = sessions::working_for(agent_id, work).await;
@@ -211,10 +215,15 @@ impl Mcp {
             return Err(refuse(INVALID, format!("Invalid request: {what}")).of(&id));
         }
         let method = members.get("method").and_then(Value::as_str);
+        if method == Some("tools/call") {
+            check_call(members.get("params"))
+                .map_err(|what| Fault::params(format!("Invalid params: {what}")).of(&id))?;
+        }
         Ok(Message {
             bytes,
             id,
             opens_session: method == Some("initialize"),
+            bare: Bare::of(headers, Value::Object(members)),
         })
     }
 }
@@ -222,6 +231,19 @@ impl Mcp {
 /// The session that the request names.
 fn session_of(headers: &HeaderMap) -> Option<&str> {
     headers.get(SESSION)?.to_str().ok()
+}
+
+/// A call names a tool and gives it an object: the library takes anything else for a method that it does not know.
+fn check_call(params: Option<&Value>) -> Result<(), &'static str> {
+    let params = params.and_then(Value::as_object);
+    let params = params.ok_or("`params` must be an object with the `name` of a tool")?;
+    if !params.get("name").is_some_and(Value::is_string) {
+        return Err("`name` must be a string, the name of a tool");
+    }
+    match params.get("arguments") {
+        None | Some(Value::Object(_)) => Ok(()),
+        Some(_) => Err("`arguments` must be an object; leave it out where a tool takes none"),
+    }
 }
 
 /// Only plain JSON is read: a browser form cannot claim that type without asking first.
@@ -278,6 +300,20 @@ fn no_session(refused: &SessionRefused) -> Fault {
         }
     };
     Fault::new(StatusCode::SERVICE_UNAVAILABLE, TRANSPORT, message)
+}
+
+/// The answer to a call that went the short way.
+fn answered(message: &ServerJsonRpcMessage) -> Result<Response, Fault> {
+    let text = serde_json::to_vec(message).map_err(|fault| {
+        tracing::error!(%fault, "mcp");
+        Fault::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            INTERNAL,
+            "Internal error",
+        )
+    })?;
+    let media = [(header::CONTENT_TYPE, "application/json")];
+    Ok((media, text).into_response())
 }
 
 /// A refusal that a service wrote as plain text, in JSON-RPC.

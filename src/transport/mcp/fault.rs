@@ -11,6 +11,8 @@ use crate::wire::Problem;
 pub(super) const PARSE: i32 = -32700;
 /// What is JSON, but not a request.
 pub(super) const INVALID: i32 = -32600;
+/// What is a request, but not with these parameters.
+const PARAMS: i32 = -32602;
 /// A fault of ours.
 pub(super) const INTERNAL: i32 = -32603;
 /// What a server may define for itself: here, what the transport refuses.
@@ -55,6 +57,11 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, -32001, message)
     }
 
+    /// A request that was understood, with parameters that are none: an answer, as far as HTTP is concerned.
+    pub(super) fn params(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::OK, PARAMS, message)
+    }
+
     /// A message that was not read.
     pub(super) fn unread(problem: &Problem) -> Self {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -65,6 +72,7 @@ impl Fault {
     /// Under which reason it is counted, if what came was no request at all or not meant for here.
     pub(super) const fn reason(&self) -> Option<&'static str> {
         match self.status {
+            StatusCode::OK => Some("invalid_value"),
             StatusCode::BAD_REQUEST => Some("unreadable_body"),
             StatusCode::PAYLOAD_TOO_LARGE => Some("too_large"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Some("unsupported_media_type"),

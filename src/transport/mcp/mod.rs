@@ -5,6 +5,7 @@
 )]
 
 mod answer; // from an answer of the road to a result
+mod bare; // calls that need nothing of the library
 mod calls; // a call on the road, with a way back
 mod door; // `/mcp`: which service reads a request, and errors in JSON-RPC
 mod fault; // those errors

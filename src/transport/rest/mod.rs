@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
 use crate::telemetry::{Health, Metrics};
 use crate::transport::metrics::DoorMetrics;
+use crate::transport::on_its_own;
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
@@ -80,19 +81,9 @@ impl Rest {
         Self(Arc::new(parts))
     }
 
-    /// Takes a call down the road on a task of its own, so that a client that goes away cancels nothing.
+    /// Takes a call down the road; a client that goes away cancels nothing.
     async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
-        let pipeline = Arc::clone(&self.pipeline);
-        let task = self
-            .running
-            .spawn(async move { pipeline.handle(call).await });
-        match task.await {
-            Ok(answer) => answer,
-            Err(broken) => {
-                tracing::error!(%broken, "a call broke");
-                Err(Unanswered::Broken)
-            }
-        }
+        on_its_own(&self.pipeline, &self.running, call).await
     }
 }
 
