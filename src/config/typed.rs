@@ -35,6 +35,9 @@ pub(super) fn typed(
         connections,
         per_address,
         trusted_proxies,
+        rates,
+        identical_denials,
+        audit_size,
     } = Limits::read(values);
     let log_format = values.word(
         "log.format",
@@ -79,6 +82,9 @@ pub(super) fn typed(
         connections,
         per_address,
         trusted_proxies,
+        rates,
+        identical_denials,
+        audit_size,
         sync_everything,
         violations,
         session_idle,
