@@ -204,9 +204,10 @@ impl Bridge {
                 if event.data.trim().is_empty() {
                     continue;
                 }
-                match serde_json::from_str(&event.data) {
-                    Ok(message) => self.pass(&message, greets).await,
-                    Err(_) => tracing::warn!("the gateway sent what is no JSON"),
+                if let Ok(message) = serde_json::from_str(&event.data) {
+                    self.pass(&message, greets).await;
+                } else {
+                    tracing::warn!("the gateway sent what is no JSON");
                 }
             }
         }
