@@ -60,7 +60,8 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn limits(config: &Config) -> Limits {
+/// How many connections over TCP are held, as configured.
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         connections: config.connections,
         per_address: config.per_address,
