@@ -12,7 +12,7 @@ use axum::routing::any;
 use rmcp::model::ServerJsonRpcMessage;
 use serde_json::Value;
 
-use crate::domain::{AgentId, Role};
+use crate::domain::{AgentId, LocalRole};
 use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
 use crate::transport::body;
 use crate::wire::Message;
@@ -76,10 +76,7 @@ impl Mcp {
         };
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
         let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
-        let role = text(ROLE).unwrap_or("agent");
-        let may_be_started =
-            |role: &Role| matches!(role, Role::Agent | Role::Operator | Role::Admin);
-        let role = Role::parse(role).filter(may_be_started);
+        let role = text(ROLE).map_or(Some(LocalRole::default()), LocalRole::parse);
         let role =
             role.ok_or_else(|| refuse("A role here is agent, operator or admin".to_owned()))?;
         Ok(Credentials::Started { agent_id, role })
