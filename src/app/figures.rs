@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
-use crate::decision_point::SituationGauges;
+use crate::decision_point::{RateGauge, SituationGauges};
 use crate::identity::SessionGauge;
 use crate::incidents::{IncidentGauges, IncidentStore};
 use crate::pipeline::Pipeline;
@@ -31,6 +31,9 @@ pub(super) fn of(
         |registry| situation.register(registry),
         move || shown.refresh(),
     );
+    let rates = Arc::new(RateGauge::new(Arc::clone(decisions)));
+    let shown = Arc::clone(&rates);
+    metrics.add(|registry| rates.register(registry), move || shown.refresh());
     let agents = Arc::new(AgentGauges::default());
     let (shown, gate) = (Arc::clone(&agents), Arc::clone(decisions.gate()));
     metrics.add(

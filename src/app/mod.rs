@@ -3,6 +3,7 @@
 mod doors; // what is served where
 mod figures; // what is measured
 mod places; // where things are
+mod room; // whether there is room for more records
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
 
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{ChangeNote, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::decision_point::{DecisionPoint, Gate};
+use crate::decision_point::{DecisionPoint, Gate, Rates};
 use crate::domain::Clock;
 use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
 use crate::identity::{LocalAuthenticator, Sessions};
@@ -29,6 +30,8 @@ use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::DoorMetrics;
 use crate::transport::mcp;
 use crate::transport::rest::{Hosts, Streams};
+
+use room::RoomWatch;
 
 pub use tasks::Fatal;
 
@@ -96,6 +99,7 @@ pub struct App {
     running: TaskTracker,
     stop: CancellationToken,
     streams: Streams,
+    room: RoomWatch,
     body_limit: usize,
     session_idle: Duration,
     door_metrics: DoorMetrics,
@@ -125,10 +129,7 @@ impl App {
             suspend,
         } = parts;
         let store = places::store(&config.data_dir)?;
-        let cloud = Arc::new(
-            CloudBackend::new(start::stored_cloud(&store)?)
-                .map_err(|fault| OpenError::Store(fault.to_string()))?,
-        );
+        let cloud = start::cloud(&store)?;
         let definitions = definitions(&cloud, &backends);
         let policies = places::policy_path(config);
         let compiler = start::compiler(config, &definitions, policies.as_deref());
@@ -171,7 +172,8 @@ impl App {
             incidents: &incidents,
         };
         let pipeline = rooms.road(offers, config)?;
-        let health = Arc::new(start::checks(&recorder, &facts));
+        let room = RoomWatch::new(store.room(), config.audit_size, recorder.clone());
+        let health = Arc::new(start::checks(&recorder, &facts, &room));
         let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         let door_metrics = DoorMetrics::default();
         metrics.add(|registry| door_metrics.register(registry), || ());
@@ -179,6 +181,7 @@ impl App {
             pipeline,
             gate,
             health,
+            room,
             metrics: Arc::new(metrics),
             inspector,
             incidents,
@@ -262,13 +265,16 @@ impl Rooms<'_> {
     ) -> Result<Arc<Pipeline>, OpenError> {
         let internal = |fault: &dyn std::fmt::Display| OpenError::Internal(fault.to_string());
         let clock = Arc::clone(self.clock);
-        let decision_point = Arc::new(DecisionPoint::new(
-            Arc::clone(self.gate),
-            self.recorder.clone(),
-            Arc::clone(&self.facts.health),
-            Arc::new(CallRoles::new(Arc::clone(self.gate))),
-            clock,
-        ));
+        let decision_point = Arc::new(
+            DecisionPoint::new(
+                Arc::clone(self.gate),
+                self.recorder.clone(),
+                Arc::clone(&self.facts.health),
+                Arc::new(CallRoles::new(Arc::clone(self.gate))),
+                clock,
+            )
+            .with_rates(Rates::new(&config.rates)),
+        );
         let books = Books {
             inspector: Arc::clone(self.inspector),
             cursors: self.store.cursors(),

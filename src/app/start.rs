@@ -23,6 +23,7 @@ use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
 
 use super::OpenError;
+use super::room::RoomWatch;
 
 /// What every version of the policy is compiled for.
 pub(super) fn compiler(
@@ -92,8 +93,10 @@ pub(super) fn facts(
 }
 
 /// The simulated cloud as it was stored.
-pub(super) fn stored_cloud(store: &Store) -> Result<Option<serde_json::Value>, OpenError> {
-    Ok(store.states().load_cloud()?.map(|(_, state)| state))
+pub(super) fn cloud(store: &Store) -> Result<Arc<CloudBackend>, OpenError> {
+    let stored = store.states().load_cloud()?.map(|(_, state)| state);
+    let cloud = CloudBackend::new(stored).map_err(|fault| OpenError::Store(fault.to_string()))?;
+    Ok(Arc::new(cloud))
 }
 
 /// Takes the trail over, with what an earlier run left open.
@@ -109,6 +112,7 @@ pub(super) fn recorder(
     };
     let settings = audit::Config {
         durability,
+        identical_denials: config.identical_denials,
         ..audit::Config::default()
     };
     let opened = Recorder::open(store.trail()?, Arc::clone(clock), settings);
@@ -163,12 +167,15 @@ impl Watched<'_> {
 }
 
 /// The checks of readiness.
-pub(super) fn checks(recorder: &Recorder, facts: &Facts) -> telemetry::Health {
+pub(super) fn checks(recorder: &Recorder, facts: &Facts, room: &RoomWatch) -> telemetry::Health {
     let health = telemetry::Health::default();
     let trail = recorder.clone();
     health.watch("audit", move || {
         trail.health().err().map(|fault| fault.to_string())
     });
+    room.look();
+    let room = room.clone();
+    health.warn("room", move || room.shortage());
     let facts = facts.clone();
     health.watch("policy", move || {
         facts

@@ -50,6 +50,7 @@ impl App {
             Arc::clone(&self.gate),
             Arc::clone(&self.inspector),
         ));
+        tasks.spawn(self.room.clone().keep());
         tasks.spawn(self.incidents.clone().keep());
         tasks
     }
@@ -62,6 +63,11 @@ impl App {
     /// Waits until the trail breaks for good.
     pub async fn broken(&self) -> Fatal {
         Fatal(self.recorder.fatal().await)
+    }
+
+    /// Looks now whether there is room for more records, as it is done every few seconds.
+    pub fn look_at_room(&self) {
+        self.room.look();
     }
 
     /// Looks for the lockdown file before the first call.

@@ -6,6 +6,7 @@ mod record; // what a record says
 mod kinds; // its closed lists of words
 mod render; // its canonical text
 mod redact; // what is taken out of it first
+mod repeats; // denials that say what others have said
 mod scribe; // how records are made of what happened
 mod tally; // counts instead of floods
 mod chain; // how records are sealed
@@ -21,6 +22,7 @@ mod commit; // what its leader does
 mod lead; // who that is
 mod clerk; // the threads behind it
 mod recorded; // proof that something is on record
+mod config; // how it is written
 mod recorder; // who writes
 mod recovery; // what an earlier run left behind
 mod query; // how it is read back
@@ -30,6 +32,7 @@ mod compliance; // what is counted of it, and what follows
 pub use chain::{Fault, FirstFault, Head, Report, Stored, Verifier, open_seal};
 pub use columns::{Columns, NONE, action_code, kind_code, status_code};
 pub use compliance::{Counts, Standing, Tally, counted};
+pub use config::{Config, DurabilityPolicy};
 pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
 pub use error::{AuditError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
@@ -41,7 +44,7 @@ pub use record::{
     Ruling, Source, Status,
 };
 pub use recorded::{Recorded, Simulated};
-pub use recorder::{Config, DurabilityPolicy, Figures, Recorder};
+pub use recorder::{Figures, Recorder};
 pub use recovery::Recovery;
 pub use redact::{Redactor, derive};
 pub use render::{Body, Place};

@@ -120,6 +120,9 @@ pub struct Ruling {
     pub asked_by: Option<Arc<str>>,
     /// Why, as a code.
     pub code: Arc<str>,
+    /// How many identical denials it stands for, where they were counted (`spec/limits.md`, L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// The rule that decided, if a rule did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub determined_by: Option<DeterminedBy>,
@@ -285,6 +288,13 @@ impl AuditRecord {
             "require_approval" => Status::Pending,
             _ => Status::Denied,
         })
+    }
+
+    /// How many attempts it stands for: more than one where identical denials were counted.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        let counted = self.decision.as_ref().and_then(|ruling| ruling.count);
+        counted.unwrap_or(1)
     }
 
     /// Whether it is an intent that must be followed by an outcome: an allowed run.

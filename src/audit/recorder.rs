@@ -4,11 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::clerk;
+use super::config::{Config, DurabilityPolicy};
 use super::entry::{Durability, Entry, StateChange};
 use super::error::AuditError;
 use super::ids::Ids;
@@ -23,37 +23,6 @@ use super::tally::Counted;
 use super::writer::{Listener, Writer};
 use crate::domain::{ActionId, Clock, Purpose};
 use crate::policy::{Decision, Effect};
-
-/// How the trail is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Config {
-    /// Which records wait for the disk.
-    pub durability: DurabilityPolicy,
-    /// How many entries may wait; a caller beyond that waits for a place.
-    pub queue: usize,
-    /// How long a caller waits for its entry.
-    pub deadline: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            durability: DurabilityPolicy::Balanced,
-            queue: 4096,
-            deadline: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Which records wait for the disk (`audit.durability`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DurabilityPolicy {
-    /// What may change something; the rest is committed, and on disk within 50 ms.
-    #[default]
-    Balanced,
-    /// Everything.
-    Strict,
-}
 
 /// How the writer is, in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +62,7 @@ impl Recorder {
         };
         let ids = Ids::new(&trail.key, trail.store.marks().actions_reserved);
         let recovery = recover(&mut trail, &scribe, &ids)?;
-        let writer = Arc::new(Writer::new(
-            trail.store,
-            ids,
-            scribe,
-            config.queue,
-            config.deadline,
-        ));
+        let writer = Arc::new(Writer::new(trail.store, ids, scribe, &config));
         let threads = clerk::start(&writer, trail.sync, trail.keeper)?;
         let inner = Inner {
             writer,
@@ -144,6 +107,9 @@ impl Recorder {
             (false, _) => Durability::Committed,
         };
         let record = self.inner.writer.scribe.decision(&decision, caller, false);
+        let Some(record) = self.inner.writer.unless_repeated(record, &decision) else {
+            return Ok(Recorded::counted(decision));
+        };
         let seq = self
             .write(Entry::new(record, Vec::new()), durability)
             .await?;
@@ -160,6 +126,9 @@ impl Recorder {
         caller: &Caller,
     ) -> Result<Recorded<Simulated>, AuditError> {
         let record = self.inner.writer.scribe.decision(&decision, caller, true);
+        let Some(record) = self.inner.writer.unless_repeated(record, &decision) else {
+            return Ok(Recorded::counted(Simulated(decision)));
+        };
         let seq = self
             .write(Entry::new(record, Vec::new()), Durability::Committed)
             .await?;
@@ -253,6 +222,18 @@ impl Recorder {
     /// Puts what is only counted so far in line, before the minute is over.
     pub fn write_counts(&self) {
         self.inner.writer.write_counts(true);
+    }
+
+    /// Says whether room for records runs out: from then on denials are summarized.
+    pub fn set_scarce(&self, scarce: bool) {
+        self.inner.writer.set_scarce(scarce);
+    }
+
+    /// Writes the denials that are only counted so far, so that who reads the trail now finds them.
+    pub fn write_repeats(&self) {
+        if self.inner.writer.note_repeats(true) {
+            self.inner.writer.commit_notes();
+        }
     }
 
     /// An allowed question, of which the trail gets the record of what is asked and none of the asking

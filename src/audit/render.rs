@@ -204,6 +204,7 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 fn write_ruling(ruling: &Ruling, members: &mut Members<'_>) {
     members.text("asked_by", ruling.asked_by.as_deref());
     members.text("code", Some(&ruling.code));
+    members.display_bare("count", ruling.count);
     members.object(
         "determined_by",
         ruling.determined_by.as_ref(),

@@ -10,7 +10,7 @@ use super::record::{
 };
 use super::redact::Redactor;
 use super::tally::Due;
-use crate::domain::{ActionId, Clock, CorrelationId, Digest, ModeName, Purpose};
+use crate::domain::{ActionId, Clock, CorrelationId, Digest, ModeName, Purpose, Timestamp};
 use crate::policy::{Decision, Effect, Text};
 
 /// What came of a dispatched call.
@@ -249,8 +249,19 @@ impl Scribe {
     }
 
     fn blank(&self, kind: RecordKind) -> AuditRecord {
-        let monotonic = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
-        AuditRecord::blank(kind, Arc::clone(&self.chain), self.clock.now(), monotonic)
+        let (now, monotonic) = self.moment();
+        AuditRecord::blank(kind, Arc::clone(&self.chain), now, monotonic)
+    }
+
+    /// Says when the record is written.
+    pub(super) fn date(&self, record: &mut AuditRecord) {
+        (record.at, record.monotonic) = self.moment();
+    }
+
+    fn moment(&self) -> (Timestamp, u64) {
+        let monotonic = self.clock.monotonic().as_millis();
+        let monotonic = u64::try_from(monotonic).unwrap_or(u64::MAX);
+        (self.clock.now(), monotonic)
     }
 
     fn ruling(&self, decision: &Decision, simulated: bool) -> Ruling {
@@ -265,6 +276,7 @@ impl Scribe {
         Ruling {
             asked_by: asked.then(|| Arc::from(asking.as_str())),
             code: Arc::from(decision.code().as_str()),
+            count: None,
             determined_by: decision.determined_by().map(|rule| DeterminedBy {
                 at: Arc::clone(&rule.at),
                 name: rule.name.clone(),

@@ -12,12 +12,14 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::commit::Desk;
+use super::config::Config;
 use super::entry::{Durability, Entry, StateChange};
 use super::error::AuditError;
 use super::ids::Ids;
 use super::lead::Lead;
 use super::line::{Answer, Asker, Line, Syncs, Waiting, lock};
 use super::record::{AuditRecord, Source};
+use super::repeats::Repeats;
 use super::scribe::Scribe;
 use super::store::AuditStore;
 use super::tally::{Counted, Tally};
@@ -42,6 +44,10 @@ pub(super) struct Writer {
     pub(super) sync_bell: Condvar,
     /// Guards what is counted and not written yet.
     tally: Mutex<Tally>,
+    /// Guards the denials of the last minute.
+    pub(super) repeats: Mutex<Repeats>,
+    /// Whether room for records runs out.
+    scarce: AtomicBool,
     pub(super) places: Semaphore,
     /// Whether several callers waited for the last commit.
     pub(super) crowded: AtomicBool,
@@ -63,8 +69,7 @@ impl Writer {
         store: Box<dyn AuditStore>,
         ids: Ids,
         scribe: Scribe,
-        places: usize,
-        deadline: Duration,
+        config: &Config,
     ) -> Self {
         Self {
             line: Mutex::default(),
@@ -73,7 +78,9 @@ impl Writer {
             syncs: Mutex::default(),
             sync_bell: Condvar::new(),
             tally: Mutex::default(),
-            places: Semaphore::new(places),
+            repeats: Mutex::new(Repeats::new(config.identical_denials)),
+            scarce: AtomicBool::new(false),
+            places: Semaphore::new(config.queue),
             crowded: AtomicBool::new(false),
             committed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
@@ -81,7 +88,7 @@ impl Writer {
             health: watch::Sender::new(None),
             news: watch::Sender::new(0),
             listeners: RwLock::default(),
-            deadline,
+            deadline: config.deadline,
             ids,
             scribe,
         }
@@ -96,6 +103,15 @@ impl Writer {
 
     pub(super) fn watch(&self) -> watch::Receiver<Option<AuditError>> {
         self.health.subscribe()
+    }
+
+    /// Whether room for records runs out, so that denials are summarized.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.scarce.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_scarce(&self, scarce: bool) {
+        self.scarce.store(scarce, Ordering::Relaxed);
     }
 
     /// Whether commits wait for a sync.
@@ -166,15 +182,21 @@ impl Writer {
         let due = lock(&self.tally).count(of, source, filters, now);
         if let Some(due) = due {
             self.note(self.scribe.counted(due));
-            let leads = lock(&self.line).take_lead();
-            if leads {
-                Lead::taken(self).commit();
-            }
+            self.commit_notes();
+        }
+    }
+
+    /// Commits what nobody waits for, unless somebody else is committing; then it goes with the next batch.
+    pub(super) fn commit_notes(self: &Arc<Self>) {
+        let leads = lock(&self.line).take_lead();
+        if leads {
+            Lead::taken(self).commit();
         }
     }
 
     /// Writes the counts of minutes that are over; `all`: of every minute.
     pub(super) fn write_counts(&self, all: bool) {
+        self.note_repeats(all);
         let mut tally = lock(&self.tally);
         if tally.is_empty() {
             return;
@@ -188,7 +210,7 @@ impl Writer {
 
     /// Whether nothing is counted that is not written.
     pub(super) fn counts_nothing(&self) -> bool {
-        lock(&self.tally).is_empty()
+        lock(&self.tally).is_empty() && lock(&self.repeats).is_empty()
     }
 
     fn rouse(&self, line: &mut Line) {

@@ -1,7 +1,9 @@
 //! What bounds connections and bodies (`spec/limits.md`).
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
+use crate::decision_point::RateLimits;
 use crate::domain::Network;
 
 use super::values::Values;
@@ -10,6 +12,10 @@ use super::values::Values;
 const BODY_CAP: usize = 4 * 1024 * 1024;
 /// How many connections can be allowed: of fewer, the places that are kept for health would be half.
 const CONNECTIONS: RangeInclusive<usize> = 32..=65_536;
+/// The most calls that a limit can allow.
+const CALLS: usize = 1_000_000;
+/// How large a store can be allowed to become; an empty one is a quarter of the smallest.
+const STORE: RangeInclusive<usize> = 1_048_576..=1 << 50;
 
 /// The limits as they are set.
 pub(super) struct Limits {
@@ -17,6 +23,9 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     pub(super) per_address: Option<usize>,
     pub(super) trusted_proxies: Vec<Network>,
+    pub(super) rates: RateLimits,
+    pub(super) identical_denials: Option<u32>,
+    pub(super) audit_size: u64,
 }
 
 impl Limits {
@@ -38,8 +47,35 @@ impl Limits {
             connections,
             per_address: Some(per_address).filter(|limit| *limit > 0),
             trusted_proxies: networks("server.trusted_proxies", values),
+            rates: rates(values),
+            identical_denials: limit("limits.identical_denials", values).map(NonZeroU32::get),
+            audit_size: number(values.number("audit.max_size", STORE, "a number of bytes")),
         }
     }
+}
+
+/// How much one caller may ask.
+fn rates(values: &mut Values<'_>) -> RateLimits {
+    let burst = values.number("limits.burst", 1..=CALLS, "a number");
+    RateLimits {
+        calls_per_second: limit("limits.calls_per_second", values),
+        critical_per_minute: limit("limits.critical_per_minute", values),
+        high_per_minute: limit("limits.high_per_minute", values),
+        burst: NonZeroU32::new(number(burst)),
+    }
+}
+
+/// A limit that holds for strangers, and in `auth: local`, which is all there is yet, only where somebody sets it.
+fn limit(key: &str, values: &mut Values<'_>) -> Option<NonZeroU32> {
+    if values.text(key).is_empty() {
+        return None;
+    }
+    NonZeroU32::new(number(values.number(key, 0..=CALLS, "a number")))
+}
+
+/// A number in another type; the ranges above see to it that it fits.
+fn number<T: TryFrom<usize> + Default>(number: usize) -> T {
+    T::try_from(number).unwrap_or_default()
 }
 
 /// The networks of a list.

@@ -13,6 +13,7 @@ mod values; // what was set, and what is wrong with it
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::decision_point::RateLimits;
 use crate::domain::{LocalRole, Network};
 use crate::incidents;
 use crate::policy_admin::Loosening;
@@ -123,6 +124,12 @@ pub struct Config {
     pub per_address: Option<usize>,
     /// Whose connections `per_address` does not count.
     pub trusted_proxies: Vec<Network>,
+    /// How much one caller may ask in a time.
+    pub rates: RateLimits,
+    /// So many identical denials of a minute have a record each; `None`: all.
+    pub identical_denials: Option<u32>,
+    /// How large the store may become, in bytes.
+    pub audit_size: u64,
     /// Whether every record is synced to disk before its answer, not only those of the first class.
     pub sync_everything: bool,
     /// When an agent is suspended for its denials.

@@ -36,6 +36,9 @@ pub(super) fn typed(
         connections,
         per_address,
         trusted_proxies,
+        rates,
+        identical_denials,
+        audit_size,
     } = Limits::read(values);
     let log_format = values.word(
         "log.format",
@@ -80,6 +83,9 @@ pub(super) fn typed(
         connections,
         per_address,
         trusted_proxies,
+        rates,
+        identical_denials,
+        audit_size,
         sync_everything,
         violations,
         session_idle,

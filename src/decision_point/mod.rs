@@ -4,6 +4,7 @@ mod events; // what the log says of decisions
 mod expiry; // the mode that falls back by itself
 mod facts; // the policy information point (PIP)
 mod gate; // nothing starts under an old state
+mod limits; // what one caller may ask of us in a time
 mod metrics; // figures of decisions and of what holds
 mod registration; // agents that register themselves
 mod requirements; // roles that a call needs for its arguments
@@ -17,14 +18,15 @@ use std::sync::Arc;
 use crate::audit::{AuditError, Caller, Recorded, Recorder, Simulated};
 use crate::domain::{
     ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Owner, Principal,
-    Purpose, Resource, Stated,
+    Purpose, QuotaVerdict, Resource, Stated,
 };
 use crate::modes::HealthBook;
 use crate::policy::{Code, Decision, Effect, Explanation};
 
 pub use expiry::keep_time;
 pub use gate::{AgentEdit, ChangeError, Edit, Gate, Stale};
-pub use metrics::{DecisionMetrics, SituationGauges};
+pub use limits::{RateLimits, Rates};
+pub use metrics::{DecisionMetrics, RateGauge, SituationGauges};
 pub use registration::NotRegistered;
 pub use requirements::Requirements;
 pub use situation::{Moment, Situation};
@@ -49,6 +51,8 @@ pub struct Ask {
     pub purpose: Purpose,
     /// The caller's own name for the work.
     pub correlation_id: Option<CorrelationId>,
+    /// Which of its limits the caller has used up.
+    pub quota: Option<QuotaVerdict>,
 }
 
 /// A question's answer with everything that led to it.
@@ -69,6 +73,7 @@ pub struct DecisionPoint {
     health: Arc<HealthBook>,
     values: Values,
     requirements: Arc<dyn Requirements>,
+    rates: Rates,
     clock: Arc<dyn Clock>,
     metrics: DecisionMetrics,
 }
@@ -92,9 +97,34 @@ impl DecisionPoint {
             health,
             values: Values::default(),
             requirements,
+            rates: Rates::default(),
             clock,
             metrics,
         }
+    }
+
+    /// The same, with limits for every caller.
+    #[must_use]
+    pub fn with_rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// What callers have used of their limits.
+    #[must_use]
+    pub const fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    /// Counts a call of this tool against the limits of its caller; tells which one it is beyond, if it is.
+    #[must_use]
+    pub fn take(&self, principal: &Principal, tool: &str) -> Option<QuotaVerdict> {
+        if self.rates.are_unlimited() {
+            return None;
+        }
+        let situation = self.gate.situation();
+        let known = situation.engine.tool(tool);
+        self.rates.take(principal, known, self.clock.monotonic())
     }
 
     /// The gate before dispatch.
@@ -107,6 +137,11 @@ impl DecisionPoint {
     #[must_use]
     pub const fn metrics(&self) -> &DecisionMetrics {
         &self.metrics
+    }
+
+    /// Writes the denials that are only counted so far, so that who reads the trail now finds them.
+    pub fn write_repeats(&self) {
+        self.recorder.write_repeats();
     }
 
     /// What tools answered to questions for valid values; the road is told here how to ask.
@@ -212,6 +247,7 @@ impl DecisionPoint {
         let engine = &situation.engine;
         let arguments = engine.complete(&ask.resource.name, ask.arguments.clone());
         let mut context = facts::context(situation, Moment::of(&*self.clock), &self.health);
+        context.quota.clone_from(&ask.quota);
         if engine
             .tool(&ask.resource.name)
             .is_some_and(|tool| tool.owner == Owner::Gateway)

@@ -153,6 +153,9 @@ fn entry(record: &AuditRecord, companion: Option<&AuditRecord>) -> Value {
         if let Some(asked_by) = &ruling.asked_by {
             entry.insert("asked_by".to_owned(), json!(asked_by));
         }
+        if let Some(count) = ruling.count {
+            entry.insert("count".to_owned(), json!(count));
+        }
         if ruling.simulated {
             entry.insert("simulated".to_owned(), json!(true));
         }

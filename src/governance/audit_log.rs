@@ -66,6 +66,7 @@ enum View {
 pub(super) async fn query(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let scope = Scope::of(permit);
     let asked = asked(permit, &scope, governance.gate().clock().now())?;
+    governance.decision_point.write_repeats();
     let inspector = Arc::clone(&governance.inspector);
     let (named, own) = (text(permit, "agent_id"), scope.agent());
     let nothing = own.is_some_and(|own| named.is_some_and(|named| named != own));

@@ -190,6 +190,7 @@ async fn probe(decision_point: &DecisionPoint, permit: &Permit) -> crate::policy
         stated: Arc::new(Stated::default()),
         purpose: Purpose::Question,
         correlation_id: None,
+        quota: None,
     };
     decision_point.consider(&ask).await
 }

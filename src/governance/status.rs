@@ -201,6 +201,7 @@ pub(super) async fn list_tools(governance: &Governance, permit: &Permit) -> Outp
             stated: Arc::clone(&request.stated),
             purpose: Purpose::Question,
             correlation_id: None,
+            quota: None,
         };
         let effect = governance.decision_point.consider_name(&ask).await;
         if effect == Effect::Allow {

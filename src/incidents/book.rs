@@ -225,11 +225,14 @@ impl Book {
         let window = self.config.window;
         let runs = self.runs.entry(Arc::clone(&denial.agent)).or_default();
         runs.retain(|run| run.at.until(denial.at) < window);
-        runs.push_back(Run {
+        let more_than_enough = limit.saturating_add(1);
+        let attempts = usize::try_from(denial.attempts).unwrap_or(more_than_enough);
+        let run = Run {
             at: denial.at,
             seq: denial.seq,
             number,
-        });
+        };
+        runs.extend(std::iter::repeat_n(run, attempts.min(more_than_enough)));
         let same = runs.iter().filter(|run| run.number == number).count();
         let kind = if same > REPEATS + 1 {
             CrossingKind::Repeated {

@@ -136,7 +136,7 @@ impl Inner {
         if let Some(tracked) = desk.book.numbered(number) {
             tracked.severity = tracked.severity.max(severity);
             tracked.armed &= !suspends;
-            tracked.unwritten += 1;
+            tracked.unwritten += denial.attempts;
             tracked.last_at = denial.at;
             tracked.last_seq = denial.seq;
         }
@@ -158,7 +158,7 @@ impl Inner {
             severity: incident.severity,
             last_at: denial.at,
             last_seq: denial.seq,
-            unwritten: 0,
+            unwritten: denial.attempts.saturating_sub(1),
             written: self.parts.clock.monotonic(),
             armed: false,
         };

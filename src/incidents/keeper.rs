@@ -226,6 +226,7 @@ impl Incidents {
 
     /// Waits for what was heard to be counted, so that a denial that was answered is seen by who asks next.
     async fn settle(&self) {
+        self.inner.parts.recorder.write_repeats();
         if tokio::time::timeout(PATIENCE, self.caught_up())
             .await
             .is_err()

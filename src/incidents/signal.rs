@@ -115,6 +115,8 @@ pub(super) struct Denial {
     pub(super) seq: u64,
     pub(super) at: Timestamp,
     pub(super) action_id: Option<ActionId>,
+    /// How many identical ones it stands for.
+    pub(super) attempts: u64,
     pub(super) agent: Arc<str>,
     pub(super) tool: Arc<str>,
     pub(super) code: Arc<str>,
@@ -173,6 +175,7 @@ impl Denial {
             seq: record.seq,
             at: record.at,
             action_id: record.action_id,
+            attempts: record.attempts(),
             agent: Arc::clone(&actor.agent_id),
             code: Arc::clone(&ruling.code),
             reason: ruling.reason.clone(),

@@ -18,6 +18,7 @@ impl Pipeline {
             .registry
             .resolve(identity, call.agent_id)
             .map_err(Unanswered::NotForThem)?;
+        let quota = self.decision_point.take(&principal, &call.tool);
         Ok(Ask {
             action_id: self.recorder.next_action_id(),
             principal,
@@ -33,6 +34,7 @@ impl Pipeline {
                 Purpose::Run
             },
             correlation_id: call.correlation_id,
+            quota,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod error; // what can go wrong
 mod key; // the store key
 mod owner; // one process a directory
+mod room; // how much of the disk it takes
 mod sqlite; // tables and statements
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::incidents::IncidentStore;
 
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
+pub use room::{Room, Space};
 pub use sqlite::States;
 use sqlite::{IncidentReader, Reader};
 
@@ -91,6 +93,12 @@ impl Store {
     /// When the store cannot be read.
     pub fn trail(&self) -> Result<Trail, StoreError> {
         sqlite::trail(&self.database, &self.key, self.torn)
+    }
+
+    /// How much room it takes.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room::of(&self.database)
     }
 
     /// The file of the database.

@@ -9,6 +9,8 @@ pub struct Check {
     pub name: &'static str,
     /// What is wrong; `None`: nothing.
     pub fault: Option<String>,
+    /// Whether the gateway is not ready while it is wrong; else it is a warning.
+    pub blocks: bool,
 }
 
 type Probe = Box<dyn Fn() -> Option<String> + Send + Sync>;
@@ -17,20 +19,31 @@ type Probe = Box<dyn Fn() -> Option<String> + Send + Sync>;
 #[derive(Default)]
 pub struct Health {
     /// Guards the list, which only grows, and only at start.
-    probes: Mutex<Vec<(&'static str, Probe)>>,
+    probes: Mutex<Vec<(&'static str, bool, Probe)>>,
 }
 
 impl Health {
-    /// Adds a check; it must answer at once.
+    /// Adds a check without which the gateway is not ready; it must answer at once.
     pub fn watch(
         &self,
         name: &'static str,
         probe: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) {
-        self.probes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((name, Box::new(probe)));
+        self.add(name, true, Box::new(probe));
+    }
+
+    /// Adds a check that only warns; it must answer at once.
+    pub fn warn(
+        &self,
+        name: &'static str,
+        probe: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) {
+        self.add(name, false, Box::new(probe));
+    }
+
+    fn add(&self, name: &'static str, blocks: bool, probe: Probe) {
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        probes.push((name, blocks, probe));
     }
 
     /// Asks every check.
@@ -39,9 +52,10 @@ impl Health {
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         probes
             .iter()
-            .map(|(name, probe)| Check {
+            .map(|(name, blocks, probe)| Check {
                 name,
                 fault: probe(),
+                blocks: *blocks,
             })
             .collect()
     }

@@ -182,7 +182,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["outbound"]),
     ("rmcp", &["transport"]),
     ("rusqlite", &["storage"]),
-    ("rustix", &["cli"]),
+    ("rustix", &["cli", "storage/room"]),
     ("ryu_js", &["domain/canonical"]),
     ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),

@@ -36,6 +36,7 @@ mod http_limits; // the server under strangers
 mod http_raw; // bytes that are hardly HTTP
 mod incidents; // what somebody should look at
 mod kill; // the binary is killed under load, and nothing acknowledged is lost
+mod limits; // what one caller may ask, and floods of denials
 mod loosening; // what two versions answer differently
 mod mcp; // MCP over HTTP
 mod mcp_sessions; // sessions of MCP

@@ -200,6 +200,7 @@ impl Call {
             stated: Arc::new(Stated::default()),
             purpose: Purpose::Question,
             correlation_id: None,
+            quota: None,
         };
         let decision_point = &governance.decision_point;
         let Some(mode) = &self.mode else {

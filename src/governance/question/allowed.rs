@@ -32,6 +32,7 @@ pub(in crate::governance) async fn allowed(
             stated: Arc::new(Stated::default()),
             purpose: Purpose::Question,
             correlation_id: None,
+            quota: None,
         };
         let name = json!({ "name": tool.name, "server": tool.server });
         match governance.decision_point.consider_name(&ask).await {

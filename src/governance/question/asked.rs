@@ -55,6 +55,7 @@ impl Asked {
                 stated: Arc::new(Stated(context.unwrap_or_default())),
                 purpose: Purpose::Question,
                 correlation_id: request.correlation_id.clone(),
+                quota: None,
             },
             dry_run: dry_run.unwrap_or(false),
             named,

@@ -2,6 +2,7 @@ use super::*;
 
 fn denial(agent: usize, at: i64) -> Denial {
     Denial {
+        attempts: 1,
         seq: 1,
         at: Timestamp::from_millis(at),
         action_id: None,

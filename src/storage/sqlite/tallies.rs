@@ -67,7 +67,7 @@ impl Tallies {
     /// Counts a record that is committed.
     pub(super) fn note(&mut self, record: &AuditRecord) {
         if let Some(key) = Key::of(record) {
-            *self.pending.entry(key).or_default() += 1;
+            *self.pending.entry(key).or_default() += record.attempts().cast_signed();
         }
     }
 
@@ -127,7 +127,13 @@ pub(super) fn counts(
         let Some(key) = Key::of(record) else { return };
         let wanted = agent.is_none_or(|agent| agent == &*key.agent);
         if wanted && key.minute >= from {
-            add(&mut counts, &key.agent, &key.action_type, (key.status, 1));
+            let attempts = record.attempts().cast_signed();
+            add(
+                &mut counts,
+                &key.agent,
+                &key.action_type,
+                (key.status, attempts),
+            );
         }
     })?;
     Ok(counts)

@@ -186,6 +186,7 @@ pub(super) fn denial(agent: &str, tool: &str, code: &str, at: Timestamp) -> Audi
     });
     record.decision = Some(Ruling {
         asked_by: None,
+        count: None,
         code: Arc::from(code),
         determined_by: None,
         effect: Arc::from("deny"),

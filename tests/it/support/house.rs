@@ -11,6 +11,7 @@ use axum::http::Request;
 use axum::response::Response;
 use policyguard::app::{App, OpenError, Parts};
 use policyguard::config::{Config, Flags, resolve};
+use policyguard::decision_point::RateLimits;
 use policyguard::domain::{Clock, LocalRole, Timestamp};
 use policyguard::incidents::Suspend;
 use policyguard::pipeline::{Answer, Call, Caller, Door};
@@ -116,6 +117,36 @@ impl House {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let config = Config {
             mcp_role,
+            ..config(&dir.path().join("data"), &shipped("default.yaml"))
+        };
+        Self::open(dir, config, |parts| parts).await
+    }
+
+    /// A gateway with the shipped default policy, whose store may take so many bytes.
+    pub(crate) async fn with_store_of(audit_size: u64) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = Config {
+            audit_size,
+            ..config(&dir.path().join("data"), &shipped("default.yaml"))
+        };
+        Self::open(dir, config, |parts| parts).await
+    }
+
+    /// A gateway with the shipped default policy, that records ten identical denials a minute and counts the rest.
+    pub(crate) async fn counting_denials() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = Config {
+            identical_denials: Some(10),
+            ..config(&dir.path().join("data"), &shipped("default.yaml"))
+        };
+        Self::open(dir, config, |parts| parts).await
+    }
+
+    /// A gateway with the shipped default policy, in which callers have these limits.
+    pub(crate) async fn with_rates(rates: RateLimits) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = Config {
+            rates,
             ..config(&dir.path().join("data"), &shipped("default.yaml"))
         };
         Self::open(dir, config, |parts| parts).await
