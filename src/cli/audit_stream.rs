@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::outbound::{EventReader, Events};
 
 use super::client::{Find, Gateway, Reply};
+use super::descriptors::nobody_reads_stdout;
 use super::{CliError, Exit};
 
 const PATH: &str = "/api/v1/audit/stream";
@@ -16,6 +17,8 @@ const PATH: &str = "/api/v1/audit/stream";
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often in a row a stream that was open is called again in vain.
 const TRIES: u32 = 30;
+/// How often it looks whether anybody reads.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What `audit stream` begins with.
 #[derive(Debug, Args)]
@@ -25,8 +28,23 @@ pub(super) struct StreamArgs {
     after: Option<String>,
 }
 
-/// Prints records until it is interrupted; a stream that breaks is resumed behind the last record printed.
+/// Prints records until it is interrupted, or nobody reads them any more.
 pub(super) async fn run(find: &Find<'_>, args: &StreamArgs) -> Result<Exit, CliError> {
+    tokio::select! {
+        end = print(find, args) => end,
+        // Without this, `audit stream | head` would end with the record after the last one that `head` wants.
+        () = unread() => Ok(Exit::Ok),
+    }
+}
+
+async fn unread() {
+    while !nobody_reads_stdout() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Prints records; a stream that breaks is resumed behind the last record printed.
+async fn print(find: &Find<'_>, args: &StreamArgs) -> Result<Exit, CliError> {
     let gateway = find.running()?;
     let mut last = args.after.clone();
     let mut events = open(&gateway, last.as_deref()).await?;

@@ -1,5 +1,6 @@
-//! As many open files as there may be connections.
+//! What the process has open: as many files as there may be connections, and an output that somebody reads.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What is open besides connections: the store, its readers, logs, watched files.
@@ -29,4 +30,12 @@ pub(super) fn make_room_for(connections: usize) {
             "fewer files can be open than limits.connections needs: raise the limit (ulimit -n) or lower the setting"
         );
     }
+}
+
+/// Whether whoever read standard output went away: a pipe whose other end is closed.
+pub(super) fn nobody_reads_stdout() -> bool {
+    let stdout = std::io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    // What cannot be asked is a file or a terminal, which somebody reads.
+    poll(&mut ends, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
