@@ -191,7 +191,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     };
     match command {
         None | Some(Command::Serve) if config.transport == Transport::Stdio => {
-            let identity = stdio::Identity::local(config.mcp_role.as_str());
+            let identity = stdio::Identity::local(config.mcp_role);
             block_on(stdio::run(&config, global.url, identity))
         }
         None | Some(Command::Serve) => block_on(serve::run(&config)),

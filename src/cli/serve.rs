@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{Config, McpRole, Transport};
+use crate::config::{Config, Transport};
+use crate::domain::LocalRole;
 use crate::transport::{Doors, Limits, serve};
 
 use super::client::SOCKET;
@@ -42,7 +43,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         told.cancel();
     });
     if config.transport == Transport::Both {
-        let at = At::Socket(Identity::local(config.mcp_role.as_str()));
+        let at = At::Socket(Identity::local(config.mcp_role));
         let reach = Reach::to(at, config.clone());
         let told = stop.clone().cancelled_owned();
         tokio::spawn(stdio::carry(reach, config.body_limit, told));
@@ -60,7 +61,8 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn limits(config: &Config) -> Limits {
+/// How many connections over TCP are held, as configured.
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         connections: config.connections,
         per_address: config.per_address,
@@ -102,9 +104,9 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
         ""
     };
     let models = match config.mcp_role {
-        McpRole::Agent => "",
-        McpRole::Operator => "\n  MODELS over MCP may do what an operator may (mcp.role)",
-        McpRole::Admin => "\n  MODELS over MCP may do what an admin may (mcp.role)",
+        LocalRole::Agent => "",
+        LocalRole::Operator => "\n  MODELS over MCP may do what an operator may (mcp.role)",
+        LocalRole::Admin => "\n  MODELS over MCP may do what an admin may (mcp.role)",
     };
     writeln!(
         std::io::stderr(),

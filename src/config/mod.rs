@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::decision_point::RateLimits;
-use crate::domain::{Network, Role, Roles};
+use crate::domain::{LocalRole, Network};
 use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
@@ -50,48 +50,6 @@ impl Transport {
             "stdio" => Some(Self::Stdio),
             "both" => Some(Self::Both),
             _ => None,
-        }
-    }
-}
-
-/// What callers over MCP may do with the gateway in local mode (`spec/identity.md`, "Who is calling").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum McpRole {
-    /// Call tools and ask about them.
-    #[default]
-    Agent,
-    /// Operate besides: modes, lockdown, suspension, incidents.
-    Operator,
-    /// Everything that an operator may, and change policies and trust.
-    Admin,
-}
-
-impl McpRole {
-    const ALL: [Self; 3] = [Self::Agent, Self::Operator, Self::Admin];
-
-    /// The role's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role of this name, exactly.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-
-    /// The roles that a caller then has.
-    #[must_use]
-    pub fn roles(self) -> Roles {
-        match self {
-            Self::Agent => Role::Agent.given_locally(),
-            Self::Operator => Role::Operator.given_locally(),
-            Self::Admin => Role::Admin.given_locally(),
         }
     }
 }
@@ -152,8 +110,8 @@ pub struct Config {
     pub transport: Transport,
     /// Who is believed to be who.
     pub auth: AuthMode,
-    /// What callers over MCP may do with the gateway.
-    pub mcp_role: McpRole,
+    /// What callers over MCP may do with the gateway (`spec/identity.md`, "Who is calling").
+    pub mcp_role: LocalRole,
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives.
     pub log_level: String,
     /// How log lines look.

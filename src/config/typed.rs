@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::LocalRole;
 use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
@@ -10,7 +11,7 @@ use crate::telemetry::LogFormat;
 use super::hosts;
 use super::limits::Limits;
 use super::values::Values;
-use super::{AuthMode, Config, McpRole, Resolved, Transport};
+use super::{AuthMode, Config, Resolved, Transport};
 
 /// The most denied runs that can be let pass: each agent's are kept in memory.
 const SUSPEND_AFTER_CAP: usize = 1000;
@@ -111,14 +112,14 @@ fn port(values: &mut Values<'_>) -> u16 {
 }
 
 /// Which doors are opened, and what models may do behind them.
-fn doors(values: &mut Values<'_>) -> (Transport, McpRole) {
+fn doors(values: &mut Values<'_>) -> (Transport, LocalRole) {
     let transport = Transport::parse(values.text("transport")).unwrap_or_else(|| {
         values.wrong("transport", "`http`, `stdio` or `both`");
         Transport::Http
     });
-    let mcp_role = McpRole::parse(values.text("mcp.role")).unwrap_or_else(|| {
+    let mcp_role = LocalRole::parse(values.text("mcp.role")).unwrap_or_else(|| {
         values.wrong("mcp.role", "`agent`, `operator` or `admin`");
-        McpRole::default()
+        LocalRole::default()
     });
     (transport, mcp_role)
 }

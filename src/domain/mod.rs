@@ -7,6 +7,7 @@ mod context; // what we found out, apart from what the caller says
 mod digest; // one way to hash
 mod id; // names for agents, actions, policies
 mod incident; // what somebody should look at
+mod local_role; // what models may do in local mode
 mod mode; // which mode of operation is in force
 mod network; // where peers are
 mod pattern; // globs over names
@@ -34,6 +35,7 @@ pub use incident::{
     CountedDenials, Incident, IncidentEvent, IncidentStatus, IncidentSuspension, IncidentType,
     SuspensionState,
 };
+pub use local_role::LocalRole;
 pub use mode::{IncidentScope, LockdownState, ModeError, ModeName, ModeState};
 pub use network::{Network, NetworkError};
 pub use pattern::{Pattern, PatternError, PatternList};

@@ -81,19 +81,6 @@ impl Role {
         Self::Admin,
     ];
 
-    /// What a model has that is given this role on a machine whose operator is believed to be who runs there.
-    ///
-    /// Whoever may change every policy there may read what came of it. Nobody there approves what it asked for itself.
-    #[must_use]
-    pub fn given_locally(self) -> Roles {
-        let reads = if self == Self::Admin {
-            Self::Auditor
-        } else {
-            self
-        };
-        Roles::of(&[Self::Agent, self, reads])
-    }
-
     /// The role of this name, exactly.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

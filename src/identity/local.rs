@@ -1,7 +1,7 @@
 //! `auth: local`: on loopback, the person at the keyboard operates and a model is an agent (`spec/identity.md`).
 
 use crate::audit::Door;
-use crate::domain::{AgentId, Authentication, Role, Roles};
+use crate::domain::{AgentId, Authentication, LocalRole, Role, Roles};
 
 use super::{Authenticator, Credentials, Identity, Unauthenticated};
 
@@ -73,8 +73,8 @@ impl Authenticator for LocalAuthenticator {
             }
             (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
                 id: agent_id.clone(),
-                roles: role.given_locally(),
-                may_act_for_others: matches!(role, Role::Operator | Role::Admin),
+                roles: role.roles(),
+                may_act_for_others: matches!(role, LocalRole::Operator | LocalRole::Admin),
                 ..self.model()
             }),
             (Door::Rest | Door::Cli | Door::Console | Door::Authzen, _) => Ok(self.person()),

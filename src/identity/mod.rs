@@ -5,7 +5,7 @@ mod metrics; // figures of sessions
 mod sessions; // whose each session is
 
 use crate::audit::Door;
-use crate::domain::{AgentId, Authentication, Role, Roles};
+use crate::domain::{AgentId, Authentication, LocalRole, Roles};
 
 pub use local::LocalAuthenticator;
 pub use metrics::SessionGauge;
@@ -24,7 +24,7 @@ pub enum Credentials {
         /// The agent.
         agent_id: AgentId,
         /// What it may do with the gateway.
-        role: Role,
+        role: LocalRole,
     },
 }
 

@@ -16,7 +16,7 @@ impl Client {
     pub async fn message(
         &self,
         path: &str,
-        json: String,
+        json: Vec<u8>,
         headers: Headers,
     ) -> Result<Events, OutboundError> {
         let request = self

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,6 +86,19 @@ impl Held {
 pub(super) struct Share {
     held: Arc<Held>,
     bytes: AtomicUsize,
+    /// How far the body was read, as a number: see [`Progress`].
+    progress: AtomicU8,
+}
+
+/// How far a body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nobody looked at it.
+    Untouched,
+    /// Not to its end.
+    Begun,
+    /// To its end.
+    Whole,
 }
 
 impl Share {
@@ -93,7 +106,21 @@ impl Share {
         Arc::new(Self {
             held: Arc::clone(held),
             bytes: AtomicUsize::new(0),
+            progress: AtomicU8::new(Progress::Untouched as u8),
         })
+    }
+
+    /// How far the body was read until now.
+    pub(super) fn progress(&self) -> Progress {
+        let noted = self.progress.load(Ordering::Relaxed);
+        [Progress::Untouched, Progress::Begun]
+            .into_iter()
+            .find(|progress| *progress as u8 == noted)
+            .unwrap_or(Progress::Whole)
+    }
+
+    fn note(&self, progress: Progress) {
+        self.progress.store(progress as u8, Ordering::Relaxed);
     }
 
     fn take(&self, bytes: usize) -> Result<(), BodyFault> {
@@ -140,7 +167,14 @@ impl HttpBody for Bounded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let read = Pin::new(&mut self.body).poll_frame(cx);
+        let ended = matches!(read, Poll::Ready(None)) || self.body.is_end_stream();
+        self.share.note(if ended {
+            Progress::Whole
+        } else {
+            Progress::Begun
+        });
+        match read {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 Poll::Ready(Some(self.share.take(bytes).map(|()| frame)))

@@ -61,7 +61,7 @@ class Stdio:
         """One line; None where it is none, or looks like a notification, which nobody answers."""
         with contextlib.suppress(ValueError, RecursionError):
             read = json.loads(message)
-            if isinstance(read, dict) and "id" not in read:
+            if isinstance(read, dict) and read.get("jsonrpc") == "2.0" and "id" not in read and "method" in read:
                 return None
         if b"\n" in message or not message.strip(b"\r"):
             return None
@@ -103,7 +103,9 @@ class Doors:
         self.sent[door] += 1
         error = body.get("error") if isinstance(body, dict) else None
         code = error.get("code") if isinstance(error, dict) else None
-        unread = status in (400, 422) or code in (-32700, -32600)
+        # One code tells of parameters that are none, which are counted, and of tools that nobody shows, which are decided.
+        told = str(error.get("message")) if code == -32602 else ""
+        unread = status in (400, 422) or code in (-32700, -32600) or told.startswith("Invalid params")
         self.unread[door] += unread
         self.decided[door] += not unread
         result = body.get("result") if isinstance(body, dict) else None
@@ -189,10 +191,9 @@ def counted(server, doors, report):
             f"{door}: {doors.decided[door]} attempts that parse, {decided[door]} decisions on record",
             doors.decided[door] == decided[door],
         )
-        # Lines that are no messages are refused by the program that reads them, before any gateway.
         report(
             f"{door}: {doors.unread[door]} attempts that do not, {refused[door]} counted as refused",
-            doors.unread[door] == refused[door] or door == "stdio",
+            doors.unread[door] == refused[door],
         )
 
 

@@ -2,35 +2,34 @@
 
 use std::fmt::Write as _;
 
-use policyguard::config::McpRole;
-use policyguard::domain::{AgentId, Role};
+use policyguard::domain::{AgentId, LocalRole, Role};
 use policyguard::pipeline::{Body, Call, Caller, Door, Effect};
 use serde_json::{Map, Value, json};
 
 use crate::support::{House, assert_golden};
 
 /// The callers of a gateway with `auth: local`: a title, the door, for whom they act, and what models may do.
-const CALLERS: &[(&str, Door, Option<&str>, McpRole)] = &[
-    ("operator (REST)", Door::Rest, None, McpRole::Agent),
-    ("operator (socket)", Door::Cli, None, McpRole::Agent),
+const CALLERS: &[(&str, Door, Option<&str>, LocalRole)] = &[
+    ("operator (REST)", Door::Rest, None, LocalRole::Agent),
+    ("operator (socket)", Door::Cli, None, LocalRole::Agent),
     (
         "operator for an agent of low trust (REST)",
         Door::Rest,
         Some("etl-1"),
-        McpRole::Agent,
+        LocalRole::Agent,
     ),
-    ("agent `local` (MCP)", Door::Mcp, None, McpRole::Agent),
+    ("agent `local` (MCP)", Door::Mcp, None, LocalRole::Agent),
     (
         "agent `local` (MCP, `--mcp-role operator`)",
         Door::Mcp,
         None,
-        McpRole::Operator,
+        LocalRole::Operator,
     ),
     (
         "agent `local` (MCP, `--mcp-role admin`)",
         Door::Mcp,
         None,
-        McpRole::Admin,
+        LocalRole::Admin,
     ),
 ];
 
@@ -69,7 +68,7 @@ fn arguments(schema: &Value) -> Map<String, Value> {
 }
 
 /// What becomes of each tool's call by this caller, in the order of the catalogue.
-async fn outcomes(door: Door, agent: Option<&str>, models: McpRole) -> Vec<(String, String)> {
+async fn outcomes(door: Door, agent: Option<&str>, models: LocalRole) -> Vec<(String, String)> {
     let house = House::with_models(models).await;
     let road = &house.app.pipeline;
     let bot = json!({ "name": "Bot" }).to_string().into_bytes();
@@ -193,7 +192,7 @@ async fn every_endpoint_and_tool_answers_every_caller_as_the_table_says() {
 async fn a_model_runs_no_tool_that_needs_a_persons_role() {
     let house = House::new().await;
     let tools = house.app.pipeline.catalog().definitions().to_vec();
-    let outcomes = outcomes(Door::Mcp, None, McpRole::Agent).await;
+    let outcomes = outcomes(Door::Mcp, None, LocalRole::Agent).await;
     for (definition, (tool, outcome)) in tools.iter().zip(&outcomes) {
         let needs = definition.facts.needs;
         let agents_may = needs.iter().any(|role| role.as_str() == "agent");
@@ -205,7 +204,7 @@ async fn a_model_runs_no_tool_that_needs_a_persons_role() {
 
 #[tokio::test]
 async fn a_model_that_may_operate_says_so_in_status_compliance_and_every_record() {
-    let house = House::with_models(McpRole::Operator).await;
+    let house = House::with_models(LocalRole::Operator).await;
     let caller = || Caller::at(Door::Mcp);
     let mode = json!({ "mode": "EMERGENCY", "reason": "the cache is down" });
     let call = Call::tool(caller(), "set_mode", mode.as_object().unwrap().clone());

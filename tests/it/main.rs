@@ -31,6 +31,7 @@ mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod hostile; // what strangers send, at every door
+mod http_endings; // how conversations end
 mod http_limits; // the server under strangers
 mod http_raw; // bytes that are hardly HTTP
 mod incidents; // what somebody should look at

@@ -197,3 +197,71 @@ fn a_program_speaks_for_the_agent_and_in_the_role_of_its_own_flags() {
     let refused = Program::start(&data, &["--agent", "two words"]);
     assert_eq!(refused.end().1, Some(2));
 }
+
+/// What the trail counted of what could not be read at this door, by reason.
+fn refused(data_dir: &Path) -> Vec<(String, u64)> {
+    let output = Command::new(env!("CARGO_BIN_EXE_policyguard"))
+        .args([
+            "audit",
+            "query",
+            "-o",
+            "json",
+            "--kind",
+            "refused",
+            "--data-dir",
+        ])
+        .arg(data_dir)
+        .current_dir(data_dir.parent().unwrap())
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut counts = std::collections::BTreeMap::new();
+    for record in answer["entries"].as_array().unwrap() {
+        assert_eq!(record["door"], json!("stdio"), "{record}");
+        let reason = record["action"].as_str().unwrap().to_owned();
+        *counts.entry(reason).or_insert(0) += record["arguments"]["count"].as_u64().unwrap();
+    }
+    counts.into_iter().collect()
+}
+
+#[test]
+fn what_is_no_message_is_answered_without_an_id_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut program = Program::start(&data, &[]);
+    program.greet();
+    for line in [
+        "junk",
+        "{}",
+        r#"{"jsonrpc":"2.0"}"#,
+        r#"{"id":null}"#,
+        r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","result":{}}"#,
+        r#"{"method":"notifications/initialized"}"#,
+    ] {
+        program.say(line);
+        let answer = program.hear();
+        assert!(answer["error"]["code"].is_i64(), "{line}: {answer}");
+        assert_eq!(answer.get("id"), None, "{line}: {answer}");
+    }
+    // An id that can be one is told, and an endless line is passed over though its beginning is a message.
+    program.say(r#"{"id":"x"}"#);
+    assert_eq!(program.hear()["id"], json!("x"));
+    let call =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_services"}}"#;
+    program.say(&format!("{call}{}", " ".repeat(1_000_000)));
+    let answer = program.hear();
+    assert_eq!(answer["error"]["code"], json!(-32600), "{answer}");
+    assert_eq!(answer.get("id"), None, "{answer}");
+    // Nobody waits for a word on what is told, known or not.
+    program.say(r#"{"jsonrpc":"2.0","method":"notifications/unknown"}"#);
+    program.say(r#"{"jsonrpc":"2.0","method":"notifications/initialized","params":5}"#);
+    assert!(program.ask("ping", &json!({}))["result"].is_object());
+    assert_eq!(program.end(), (Vec::new(), Some(0)));
+    let counts = [
+        ("too_large".to_owned(), 1),
+        ("unreadable_body".to_owned(), 10),
+    ];
+    assert_eq!(refused(&data), counts);
+}

@@ -266,7 +266,16 @@ async fn a_finished_result_says_so_to_clients_of_the_newest_revision_alone() {
 async fn an_answer_to_what_has_no_id_has_none() {
     let house = house().await;
     let service = house.app.public_service();
-    for (body, code) in [("{", -32700), ("[]", -32600), ("{\"id\":null}", -32600)] {
+    for (body, code) in [
+        ("{", -32700),
+        ("[]", -32600),
+        ("{\"id\":null}", -32600),
+        ("{\"jsonrpc\":\"2.0\"}", -32600),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}",
+            -32600,
+        ),
+    ] {
         let reply = send(&service, "POST", &[], body.to_owned()).await;
         assert_eq!(reply.in_short(), format!("400/{code}"), "{body}");
         assert_eq!(reply.message.get("id"), None, "{body}: {}", reply.message);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use policyguard::config::McpRole;
 use policyguard::domain::{
-    AgentId, Authentication, Principal, PrincipalStatus, Role, Roles, Timestamp, ToolClass,
-    ToolFacts, TrustLevel,
+    AgentId, Authentication, LocalRole, Principal, PrincipalStatus, Role, Roles, Timestamp,
+    ToolClass, ToolFacts, TrustLevel,
 };
 use policyguard::pipeline::{Caller, Credentials, Door};
 use policyguard::policy::{
@@ -430,7 +429,7 @@ async fn a_new_policy_or_a_new_denied_tool_is_another_standing_and_another_list(
 
 #[tokio::test]
 async fn models_that_may_operate_are_shown_the_operators_tools() {
-    let house = House::with_models(McpRole::Operator).await;
+    let house = House::with_models(LocalRole::Operator).await;
     let listed = listed(&house);
     let has = |tool: &str| listed.iter().any(|name| name == tool);
     assert!(has("set_mode") && has("suspend_agent"), "{listed:?}");

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Fatal};
 use crate::cli::CliError;
 use crate::cli::client::{Gateway, SOCKET};
+use crate::cli::serve::limits;
 use crate::config::Config;
 use crate::outbound::Client;
 use crate::transport::{Doors, serve};
@@ -53,7 +54,8 @@ impl Running {
         let socket = app.data_dir().join(SOCKET);
         let doors = Doors::open(&config.host, config.port, Some(&socket))
             .await
-            .map_err(|fault| CliError::Config(fault.to_string()))?;
+            .map_err(|fault| CliError::Config(fault.to_string()))?
+            .with_limits(limits(config));
         let port = doors.address()?.port();
         let client =
             Client::at(&base(port)).map_err(|fault| CliError::Unexpected(fault.to_string()))?;

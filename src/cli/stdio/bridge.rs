@@ -1,28 +1,29 @@
 //! Carries messages between standard input and output and a gateway's `/mcp`.
+//!
+//! Nothing is refused here: what is no message goes on like any other, so that one reader judges it, with the same words
+//! at every door, and the trail of the gateway counts it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::outbound::{EventReader, Events, Headers, OutboundError};
-use crate::wire::{StrictError, read_value};
+use crate::wire::Message;
 
 use super::lines::Line;
 use super::reach::Reach;
+use super::talk::{SESSION, Talk};
 
 const PATH: &str = "/mcp";
-const SESSION: &str = "mcp-session-id";
-const VERSION: &str = "mcp-protocol-version";
-/// Where a message of the revision without sessions says its version.
-const IN_META: &str = "io.modelcontextprotocol/protocolVersion";
 /// How many requests may be under way.
 const UNDER_WAY: usize = 64;
 /// How long the stream of notifications is left alone when it ended.
 const AGAIN: Duration = Duration::from_secs(1);
+/// What tells a gateway that the client is ready.
+const READY: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// The way between a client on standard input and output and its gateway.
 pub(super) struct Bridge {
@@ -30,17 +31,6 @@ pub(super) struct Bridge {
     out: mpsc::Sender<String>,
     talk: Mutex<Talk>,
     limit: usize,
-}
-
-/// What was agreed on so far.
-#[derive(Default)]
-struct Talk {
-    session: Option<String>,
-    version: Option<String>,
-    /// The greeting, to be said again to a gateway that no longer knows the session.
-    greeting: Option<String>,
-    /// The requests under way, by their id.
-    under_way: HashMap<String, AbortHandle>,
 }
 
 impl Bridge {
@@ -61,29 +51,21 @@ impl Bridge {
             while requests.len() >= UNDER_WAY {
                 requests.join_next().await;
             }
-            let Some((text, message)) = self.read(line).await else {
+            let bytes = self.bytes_of(line);
+            let Ok(message) = Message::read(&bytes) else {
+                self.exchange(bytes, None).await;
                 continue;
             };
-            let method = message.get("method").and_then(Value::as_str).unwrap_or("");
-            let id = message.get("id").map(ToString::to_string);
-            if method == "notifications/cancelled" && self.let_go(&message) {
+            let method = message.method();
+            if method == Some("notifications/cancelled") && self.talk().lets_go(&message) {
                 continue;
             }
-            let (bridge, is_greeting) = (Arc::clone(self), method == "initialize");
-            let initialized = method == "notifications/initialized";
-            match id {
-                Some(id) if !is_greeting && !method.is_empty() => {
-                    let key = id.clone();
-                    let work = async move {
-                        bridge.exchange(text, &message).await;
-                        bridge.talk().under_way.remove(&id);
-                    };
-                    // Noted before it can be done: it waits for this very lock to take itself off.
-                    let mut talk = self.talk();
-                    talk.under_way.insert(key, requests.spawn(work));
-                }
+            let initialized = method == Some("notifications/initialized");
+            if message.is_request() && method != Some("initialize") {
+                self.begin(bytes, message, &mut requests);
+            } else {
                 // What comes next may build on these: they are carried one by one.
-                _ => self.exchange(text, &message).await,
+                self.exchange(bytes, Some(&message)).await;
             }
             if initialized && listening.is_none() {
                 listening = Some(tokio::spawn(Arc::clone(self).listen()));
@@ -99,7 +81,7 @@ impl Bridge {
     pub(super) async fn end(&self) {
         let has_session = self.talk().session.is_some();
         if has_session && let Ok(client) = self.reach.client().await {
-            let ended = client.end(PATH, self.headers(&Value::Null)).await;
+            let ended = client.end(PATH, self.headers(None)).await;
             if let Err(why) = ended {
                 tracing::warn!(%why, "the session stays open");
             }
@@ -107,50 +89,42 @@ impl Bridge {
         self.reach.leave().await;
     }
 
-    /// The message of a line; what is none is answered at once.
-    async fn read(&self, line: Line) -> Option<(String, Value)> {
-        let refused = match line {
-            Line::TooLong => {
-                let limit = self.limit;
-                (
-                    -32600,
-                    format!("Invalid request: a line holds at most {limit} bytes"),
-                )
-            }
-            Line::Whole(bytes) => match read_value(&bytes) {
-                Ok(message @ Value::Object(_)) => {
-                    return Some((String::from_utf8_lossy(&bytes).into_owned(), message));
-                }
-                Ok(_) => (
-                    -32600,
-                    "Invalid request: a message is one object".to_owned(),
-                ),
-                Err(StrictError::Unreadable(why)) => (-32700, format!("Parse error: {why}")),
-                Err(other @ StrictError::NotAnObject(_)) => {
-                    (-32600, format!("Invalid request: {other}"))
-                }
-            },
-        };
-        let (code, text) = refused;
-        self.say(&fault(&Value::Null, code, &text)).await;
-        None
+    /// What of a line goes on. Of one that is too long that is nothing but its length: what was read of it may look like
+    /// a message of its own.
+    fn bytes_of(&self, line: Line) -> Vec<u8> {
+        match line {
+            Line::Whole(bytes) => bytes,
+            Line::TooLong => vec![b' '; self.limit.saturating_add(1)],
+        }
     }
 
-    /// Carries one message and everything that it is answered with.
-    async fn exchange(&self, text: String, message: &Value) {
-        if message.get("method").and_then(Value::as_str) == Some("initialize") {
+    /// Begins to carry a request, beside the others.
+    fn begin(self: &Arc<Self>, bytes: Vec<u8>, message: Message, requests: &mut JoinSet<()>) {
+        let key = message.id().map(ToString::to_string).unwrap_or_default();
+        let (bridge, id) = (Arc::clone(self), key.clone());
+        let work = async move {
+            bridge.exchange(bytes, Some(&message)).await;
+            bridge.talk().under_way.remove(&id);
+        };
+        // Noted before it can be done: it waits for this very lock to take itself off.
+        let mut talk = self.talk();
+        talk.under_way.insert(key, requests.spawn(work));
+    }
+
+    /// Carries one message, or what is none, and everything that it is answered with.
+    async fn exchange(&self, bytes: Vec<u8>, message: Option<&Message>) {
+        if message.and_then(Message::method) == Some("initialize") {
             let mut talk = self.talk();
             *talk = Talk {
-                greeting: Some(text.clone()),
+                greeting: Some(bytes.clone()),
                 ..Talk::default()
             };
         }
-        let id = message.get("id").cloned().unwrap_or_default();
-        let carried = match self.send(&text, message).await {
+        let carried = match self.send(&bytes, message).await {
             Ok(reply) if reply.status() == 404 && self.talk().session.is_some() => {
                 // The gateway let the session go: greet it again, and say it once more.
                 match self.greet_again().await {
-                    Ok(()) => self.send(&text, message).await,
+                    Ok(()) => self.send(&bytes, message).await,
                     Err(fault) => Err(fault),
                 }
             }
@@ -162,24 +136,22 @@ impl Bridge {
         };
         if let Err(why) = told {
             tracing::warn!(%why, "a message was not carried");
-            if !id.is_null() {
-                let text = format!("The gateway gave no answer: {why}");
-                self.say(&fault(&id, -32603, &text)).await;
-            }
+            self.fail(message, &format!("The gateway gave no answer: {why}"))
+                .await;
         }
     }
 
-    async fn send(&self, text: &str, message: &Value) -> Result<Events, OutboundError> {
+    async fn send(&self, bytes: &[u8], message: Option<&Message>) -> Result<Events, OutboundError> {
         let client = self.reach.client().await?;
         match client
-            .message(PATH, text.to_owned(), self.headers(message))
+            .message(PATH, bytes.to_vec(), self.headers(message))
             .await
         {
             // Nobody took it: whoever owns the gateway now may.
             Err(OutboundError::Unreachable(_)) => {
                 let client = self.reach.again().await?;
                 client
-                    .message(PATH, text.to_owned(), self.headers(message))
+                    .message(PATH, bytes.to_vec(), self.headers(message))
                     .await
             }
             other => other,
@@ -195,37 +167,32 @@ impl Bridge {
         let Some(greeting) = greeting else {
             return Ok(());
         };
-        let message = read_value(greeting.as_bytes()).unwrap_or_default();
-        let reply = self.send(&greeting, &message).await?;
+        let message = Message::read(&greeting).ok();
+        let reply = self.send(&greeting, message.as_ref()).await?;
         self.note_session(&reply);
         drop(reply.bytes().await?);
-        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let reply = self.send(&ready.to_string(), &ready).await?;
+        let reply = self.send(READY, None).await?;
         reply.bytes().await.map(drop)
     }
 
     /// Writes what a message is answered with.
-    async fn tell(&self, reply: Events, message: &Value) -> Result<(), OutboundError> {
+    async fn tell(&self, reply: Events, message: Option<&Message>) -> Result<(), OutboundError> {
         self.note_session(&reply);
-        let greets = message.get("method").and_then(Value::as_str) == Some("initialize");
-        let id = message.get("id").cloned().unwrap_or_default();
+        let greets = message.and_then(Message::method) == Some("initialize");
         if reply.is_stream() {
             return self.relay(reply, greets).await;
         }
         let status = reply.status();
         let bytes = reply.bytes().await?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        if status >= 400 && (id.is_null() || !text.contains("\"jsonrpc\"")) {
-            if !id.is_null() {
-                let text = format!("The gateway refused the message ({status})");
-                self.say(&fault(&id, -32603, &text)).await;
+        let answer = serde_json::from_slice::<Value>(&bytes).ok();
+        match answer.filter(|answer| answer.get("jsonrpc").is_some()) {
+            Some(answer) if expects_answer(message) => self.pass(&answer, greets).await,
+            None if status >= 400 => {
+                let why = format!("The gateway refused the message ({status})");
+                self.fail(message, &why).await;
             }
-            return Ok(());
+            Some(_) | None => {}
         }
-        self.pass(&text, greets).await;
         Ok(())
     }
 
@@ -234,8 +201,13 @@ impl Bridge {
         let mut reader = EventReader::default();
         while let Some(bytes) = stream.next().await? {
             for event in reader.read(&bytes) {
-                if !event.data.trim().is_empty() {
-                    self.pass(&event.data, greets).await;
+                if event.data.trim().is_empty() {
+                    continue;
+                }
+                if let Ok(message) = serde_json::from_str(&event.data) {
+                    self.pass(&message, greets).await;
+                } else {
+                    tracing::warn!("the gateway sent what is no JSON");
                 }
             }
         }
@@ -243,19 +215,25 @@ impl Bridge {
     }
 
     /// Hands a message on as one line.
-    async fn pass(&self, text: &str, greets: bool) {
-        let Ok(message) = serde_json::from_str::<Value>(text) else {
-            tracing::warn!("the gateway sent what is no JSON");
-            return;
-        };
+    async fn pass(&self, message: &Value, greets: bool) {
         if greets && let Some(version) = message.pointer("/result/protocolVersion") {
             self.talk().version = version.as_str().map(str::to_owned);
         }
-        self.say(&message).await;
+        drop(self.out.send(message.to_string()).await);
     }
 
-    async fn say(&self, message: &Value) {
-        drop(self.out.send(message.to_string()).await);
+    /// Says that nothing came of a message, if anybody waits to hear of it. An id that is not known is left out, as
+    /// `/mcp` does.
+    async fn fail(&self, message: Option<&Message>, why: &str) {
+        if !expects_answer(message) {
+            return;
+        }
+        let mut fault = json!({ "jsonrpc": "2.0", "error": { "code": -32603, "message": why } });
+        let id = message.and_then(Message::id);
+        if let (Value::Object(members), Some(id)) = (&mut fault, id) {
+            members.insert("id".to_owned(), id.clone());
+        }
+        self.pass(&fault, false).await;
     }
 
     fn note_session(&self, reply: &Events) {
@@ -264,25 +242,10 @@ impl Bridge {
         }
     }
 
-    /// Over HTTP the revision without sessions cancels a request by hanging up.
-    fn let_go(&self, message: &Value) -> bool {
-        let mut talk = self.talk();
-        if talk.session.is_some() {
-            return false;
-        }
-        let id = message
-            .pointer("/params/requestId")
-            .map(ToString::to_string);
-        if let Some(request) = id.and_then(|id| talk.under_way.remove(&id)) {
-            request.abort();
-        }
-        true
-    }
-
     /// Hands on what the gateway says on its own, for as long as there is a session.
     async fn listen(self: Arc<Self>) {
         loop {
-            let headers = self.headers(&Value::Null);
+            let headers = self.headers(None);
             if self.talk().session.is_some()
                 && let Ok(client) = self.reach.client().await
                 && let Ok(stream) = client.listen(PATH, headers).await
@@ -295,29 +258,9 @@ impl Bridge {
         }
     }
 
-    /// The headers of a message: what was agreed on, and what the newest revision repeats of the body.
-    fn headers(&self, message: &Value) -> Headers {
+    fn headers(&self, message: Option<&Message>) -> Headers {
         let mut headers = self.reach.identity();
-        let pointer = format!("/params/_meta/{}", IN_META.replace('/', "~1"));
-        let own = message.pointer(&pointer).and_then(Value::as_str);
-        if let Some(version) = own {
-            headers.push((VERSION, version.to_owned()));
-            let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
-            if let Some(method) = text("/method") {
-                headers.push(("mcp-method", method.to_owned()));
-            }
-            if let Some(name) = text("/params/name").or_else(|| text("/params/uri")) {
-                headers.push(("mcp-name", in_header(name)));
-            }
-            return headers;
-        }
-        let talk = self.talk();
-        if let Some(session) = &talk.session {
-            headers.push((SESSION, session.clone()));
-        }
-        if let Some(version) = &talk.version {
-            headers.push((VERSION, version.clone()));
-        }
+        self.talk().add_headers(message, &mut headers);
         headers
     }
 
@@ -326,21 +269,7 @@ impl Bridge {
     }
 }
 
-/// The name as a header may hold it: as it is, or in base64 as the revision of 2026-07-28 says.
-fn in_header(name: &str) -> String {
-    use base64::Engine as _;
-    let plain = name.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
-    if plain && !name.starts_with("=?") {
-        return name.to_owned();
-    }
-    let coded = base64::engine::general_purpose::STANDARD.encode(name);
-    format!("=?base64?{coded}?=")
-}
-
-fn fault(id: &Value, code: i32, message: &str) -> Value {
-    let mut fault = json!({ "jsonrpc": "2.0", "error": { "code": code, "message": message } });
-    if let Value::Object(members) = &mut fault {
-        members.insert("id".to_owned(), id.clone());
-    }
-    fault
+/// Whether somebody waits for an answer: of what is no message nobody knows that nobody does.
+fn expects_answer(message: Option<&Message>) -> bool {
+    message.is_none_or(Message::is_request)
 }

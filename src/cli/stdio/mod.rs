@@ -6,6 +6,7 @@
 mod bridge; // messages there and back
 mod lines; // lines in and out
 mod reach; // where the gateway is
+mod talk; // what was agreed on
 
 use crate::config::Config;
 use crate::domain::AgentId;

@@ -4,10 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, OpenError};
 use crate::config::Config;
+use crate::domain::LocalRole;
 use crate::outbound::{Client, Headers, OutboundError};
 use crate::transport::{Doors, serve};
 
@@ -26,18 +28,24 @@ pub(in crate::cli) struct Identity {
     #[arg(long, value_name = "ID", default_value = "local")]
     pub(in crate::cli) agent: String,
     /// What it may do with the gateway: agent, operator or admin
-    #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = ["agent", "operator", "admin"])]
-    pub(in crate::cli) role: String,
+    #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = roles())]
+    pub(in crate::cli) role: LocalRole,
 }
 
 impl Identity {
     /// The agent of this machine, in this role.
-    pub(in crate::cli) fn local(role: &str) -> Self {
+    pub(in crate::cli) fn local(role: LocalRole) -> Self {
         Self {
             agent: "local".to_owned(),
-            role: role.to_owned(),
+            role,
         }
     }
+}
+
+/// Reads a role, and names those that there are to whoever asks for help.
+fn roles() -> impl TypedValueParser<Value = LocalRole> {
+    PossibleValuesParser::new(LocalRole::ALL.map(LocalRole::as_str))
+        .map(|role| LocalRole::parse(&role).unwrap_or_default())
 }
 
 /// Where the gateway is.
@@ -148,7 +156,7 @@ impl Reach {
             At::Url(_) => Headers::new(),
             At::Socket(identity) => vec![
                 ("x-policyguard-agent", identity.agent.clone()),
-                ("x-policyguard-role", identity.role.clone()),
+                ("x-policyguard-role", identity.role.as_str().to_owned()),
             ],
         }
     }

@@ -12,13 +12,13 @@ use axum::routing::any;
 use rmcp::model::ServerJsonRpcMessage;
 use serde_json::Value;
 
-use crate::domain::{AgentId, Role};
+use crate::domain::{AgentId, LocalRole};
 use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
 use crate::transport::body;
-use crate::wire::{StrictError, read_value};
+use crate::wire::Message;
 
 use super::bare::Bare;
-use super::fault::{Fault, INTERNAL, INVALID, PARSE, TRANSPORT};
+use super::fault::{Fault, INTERNAL, INVALID, TRANSPORT};
 use super::{Guest, Mcp, sessions};
 
 /// Where it is.
@@ -39,8 +39,8 @@ pub(in crate::transport) fn routes<S: Clone + Send + Sync + 'static>(mcp: Arc<Mc
     Router::new().route(PATH, any(handler))
 }
 
-/// A message as far as the door reads it.
-struct Message {
+/// A message that came in.
+struct Received {
     bytes: Bytes,
     id: Value,
     opens_session: bool,
@@ -76,10 +76,7 @@ impl Mcp {
         };
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
         let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
-        let role = text(ROLE).unwrap_or("agent");
-        let may_be_started =
-            |role: &Role| matches!(role, Role::Agent | Role::Operator | Role::Admin);
-        let role = Role::parse(role).filter(may_be_started);
+        let role = text(ROLE).map_or(Some(LocalRole::default()), LocalRole::parse);
         let role =
             role.ok_or_else(|| refuse("A role here is agent, operator or admin".to_owned()))?;
         Ok(Credentials::Started { agent_id, role })
@@ -139,7 +136,7 @@ impl Mcp {
         parts: Parts,
         body: Body,
         agent_id: AgentId,
-        message: Message,
+        message: Received,
     ) -> Result<Response, Fault> {
         if let Some(session) = session_of(&parts.headers) {
             let known = self.road.pipeline.session(session, &agent_id);
@@ -194,36 +191,22 @@ impl Mcp {
     }
 
     /// Reads one message, as strictly as every door does.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Message, Fault> {
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Received, Fault> {
         check_media(headers)?;
         let bytes = body::read(body, self.body_limit).await;
         let bytes = bytes.map_err(|fault| Fault::unread(&fault.problem()))?;
-        let refuse = |code, message: String| Fault::new(StatusCode::BAD_REQUEST, code, message);
-        let message = read_value(&bytes).map_err(|fault| match fault {
-            StrictError::Unreadable(why) => refuse(PARSE, format!("Parse error: {why}")),
-            other @ StrictError::NotAnObject(_) => {
-                refuse(INVALID, format!("Invalid request: {other}"))
-            }
-        })?;
-        let Value::Object(members) = message else {
-            let what = "one JSON-RPC message is one object; batches are not served";
-            return Err(refuse(INVALID, format!("Invalid request: {what}")));
-        };
-        let id = members.get("id").cloned().unwrap_or_default();
-        if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
-            let what = "`jsonrpc` must be \"2.0\"";
-            return Err(refuse(INVALID, format!("Invalid request: {what}")).of(&id));
-        }
-        let method = members.get("method").and_then(Value::as_str);
+        let message = Message::read(&bytes).map_err(|fault| Fault::no_message(&fault))?;
+        let id = message.id().cloned().unwrap_or_default();
+        let method = message.method();
         if method == Some("tools/call") {
-            check_call(members.get("params"))
+            check_call(&message)
                 .map_err(|what| Fault::params(format!("Invalid params: {what}")).of(&id))?;
         }
-        Ok(Message {
+        Ok(Received {
             bytes,
             id,
             opens_session: method == Some("initialize"),
-            bare: Bare::of(headers, Value::Object(members)),
+            bare: Bare::of(headers, message.into_value()),
         })
     }
 }
@@ -234,13 +217,14 @@ fn session_of(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A call names a tool and gives it an object: the library takes anything else for a method that it does not know.
-fn check_call(params: Option<&Value>) -> Result<(), &'static str> {
-    let params = params.and_then(Value::as_object);
-    let params = params.ok_or("`params` must be an object with the `name` of a tool")?;
-    if !params.get("name").is_some_and(Value::is_string) {
+fn check_call(message: &Message) -> Result<(), &'static str> {
+    if !message.at("/params").is_some_and(Value::is_object) {
+        return Err("`params` must be an object with the `name` of a tool");
+    }
+    if message.text("/params/name").is_none() {
         return Err("`name` must be a string, the name of a tool");
     }
-    match params.get("arguments") {
+    match message.at("/params/arguments") {
         None | Some(Value::Object(_)) => Ok(()),
         Some(_) => Err("`arguments` must be an object; leave it out where a tool takes none"),
     }

@@ -5,10 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::wire::Problem;
+use crate::wire::{NoMessage, Problem};
 
-/// What is not JSON.
-pub(super) const PARSE: i32 = -32700;
 /// What is JSON, but not a request.
 pub(super) const INVALID: i32 = -32600;
 /// What is a request, but not with these parameters.
@@ -67,6 +65,15 @@ impl Fault {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
         let message = problem.detail.as_str().unwrap_or(&problem.title);
         Self::new(status, INVALID, message)
+    }
+
+    /// Bytes that are no message.
+    pub(super) fn no_message(why: &NoMessage) -> Self {
+        let fault = Self::new(StatusCode::BAD_REQUEST, why.code(), why.to_string());
+        match why {
+            NoMessage::Invalid { id: Some(id), .. } => fault.of(id),
+            NoMessage::Invalid { id: None, .. } | NoMessage::Unreadable(_) => fault,
+        }
     }
 
     /// Under which reason it is counted, if what came was no request at all or not meant for here.

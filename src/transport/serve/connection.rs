@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
+use axum::response::Response;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,8 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::framing::{self, Unsound};
-use super::watched::{DEADLINES, Watch, Watched};
-use crate::transport::body::{Bounded, Held, Share};
+use super::watch::{DEADLINES, Watch};
+use super::watched::Watched;
+use crate::transport::body::{Bounded, Held, Progress, Share};
 use crate::transport::rest::Service;
 
 /// The longest head of a request, and what is read ahead of its body, in bytes.
@@ -65,10 +67,17 @@ where
         let share = (!request.body().is_end_stream()).then(|| Share::of(&held));
         let request = received(request, peer, &watch, share.as_ref());
         async move {
-            let _share = share;
             let closes = request.extensions().get::<Unsound>().is_some() || peer.only_health;
+            let listens = request.method() == Method::GET;
             let mut response = service.open(request).await;
-            if closes {
+            if listens && is_stream(&response) {
+                watch.streams();
+            }
+            let read = share.map_or(Progress::Whole, |share| share.progress());
+            if closes || read != Progress::Whole {
+                watch.left_unread();
+            }
+            if closes || read == Progress::Begun {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -80,6 +89,8 @@ where
             .max_buf_size(LONGEST_HEAD)
             .max_headers(HEADERS)
             .header_read_timeout(None)
+            // Whoever has sent all that it wants to say still hears the answer.
+            .half_close(true)
             .serve_connection(io, answer)
     );
     let ended = tokio::select! {
@@ -92,6 +103,11 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+fn is_stream(response: &Response) -> bool {
+    let media = response.headers().get(header::CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The request with what is known of where it came from, and a body that keeps within its bounds.

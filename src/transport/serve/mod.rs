@@ -4,7 +4,8 @@ mod accept; // who comes in
 mod census; // how many are in
 mod connection; // one of them
 mod framing; // requests that can be read in two ways
-mod watched; // deadlines of a stream
+mod watch; // what it is at
+mod watched; // deadlines of its stream
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,115 +1,16 @@
-//! A stream with deadlines, and what is known of the request on it.
+//! A stream with deadlines, which ends without taking back what was said last.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long things may take (`spec/limits.md`, L3).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadlines {
-    /// The head of a request, from its first byte on.
-    head: Duration,
-    /// Nothing: between requests, or while an answer is not taken.
-    idle: Duration,
-}
+use super::watch::{Deadlines, Watch};
 
-/// Those of every connection.
-pub(super) const DEADLINES: Deadlines = Deadlines {
-    head: Duration::from_secs(10),
-    idle: Duration::from_mins(1),
-};
-
-/// How much of what was read is kept to be looked at; the head of a chunked request must fit.
-pub(super) const KEPT: usize = 8 * 1024;
-/// What a connection keeps of that between requests.
-const SPARE: usize = 1024;
-
-/// What a connection is at, known to its stream and to its service.
-#[derive(Debug, Clone)]
-pub(super) struct Watch(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct State {
-    phase: Phase,
-    since: Instant,
-    /// What was read since the last request was handed on.
-    head: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing of the next request came yet.
-    Idle,
-    /// Something of its head came.
-    Head,
-    /// It is answered.
-    Working,
-}
-
-impl Watch {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            phase: Phase::Idle,
-            since: Instant::now(),
-            head: Vec::new(),
-        })))
-    }
-
-    /// A request was read; what its head was read from, as far as that is known.
-    pub(super) fn handed_on(&self) -> Vec<u8> {
-        let mut state = self.lock();
-        state.phase = Phase::Working;
-        std::mem::take(&mut state.head)
-    }
-
-    /// Takes the buffer back, so that the next head needs no new one.
-    pub(super) fn looked_at(&self, mut head: Vec<u8>) {
-        if head.capacity() <= SPARE {
-            head.clear();
-            self.lock().head = head;
-        }
-    }
-
-    /// The answer is complete.
-    pub(super) fn answered(&self) {
-        let mut state = self.lock();
-        state.phase = Phase::Idle;
-        state.since = Instant::now();
-    }
-
-    fn received(&self, bytes: &[u8]) {
-        let mut state = self.lock();
-        if state.phase == Phase::Working {
-            return;
-        }
-        if state.phase == Phase::Idle {
-            state.phase = Phase::Head;
-            state.since = Instant::now();
-        }
-        let room = KEPT.saturating_sub(state.head.len());
-        let kept = bytes.get(..room).unwrap_or(bytes);
-        state.head.extend_from_slice(kept);
-    }
-
-    /// Until when something must be read.
-    fn deadline(&self, of: Deadlines) -> Option<Instant> {
-        let state = self.lock();
-        match state.phase {
-            Phase::Idle => Some(state.since + of.idle),
-            Phase::Head => Some(state.since + of.head),
-            Phase::Working => None,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// How much is passed over of what is still being sent when the last answer was: as much as `limits.body` can be.
+const MOST_REST: usize = 4 * 1024 * 1024;
 
 /// A stream whose peer must not dawdle.
 pub(super) struct Watched<S> {
@@ -120,6 +21,20 @@ pub(super) struct Watched<S> {
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when the peer takes nothing.
     stalled: Option<Instant>,
+    /// The first byte behind a request that is answered with a stream, which was read to see whether its reader is there.
+    ahead: Option<u8>,
+    /// What is passed over at the end.
+    rest: Option<Rest>,
+}
+
+/// What a peer still sends when it has its last answer.
+///
+/// It must be read, or the system resets the connection when it is closed, which can take the answer away before it is
+/// read.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    left: usize,
+    until: Instant,
 }
 
 impl<S> Watched<S> {
@@ -130,6 +45,8 @@ impl<S> Watched<S> {
             deadlines,
             timer: None,
             stalled: None,
+            ahead: None,
+            rest: None,
         }
     }
 
@@ -176,12 +93,53 @@ impl<S> Watched<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Ready when the reader of a stream has hung up, which nothing else tells before the stream has something to say.
+    fn hung_up(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.ahead.is_some() {
+            return Poll::Pending;
+        }
+        let mut byte = [0];
+        let mut read = ReadBuf::new(&mut byte);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+            Err(error) => return Poll::Ready(error),
+            Ok(()) => self.ahead = read.filled().first().copied(),
+        }
+        if self.ahead.is_some() {
+            return Poll::Pending;
+        }
+        Poll::Ready(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// Reads what is still sent, within bounds, for nobody.
+    fn pass_over(&mut self, mut rest: Rest, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = [0; 8 * 1024];
+        loop {
+            let mut read = ReadBuf::new(&mut buffer);
+            let Poll::Ready(end) = Pin::new(&mut self.stream).poll_read(cx, &mut read) else {
+                self.rest = Some(rest);
+                return self.wait(rest.until, cx).map(drop);
+            };
+            let bytes = read.filled().len();
+            rest.left = rest.left.saturating_sub(bytes);
+            if end.is_err() || bytes == 0 || rest.left == 0 {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(byte) = self.ahead.take() {
+            buffer.put_slice(&[byte]);
+            self.watch.received(&[byte]);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         if let Poll::Ready(end) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             let bytes = buffer.filled().get(before..).unwrap_or_default();
@@ -198,7 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -222,75 +180,30 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.watch.is_streaming()
+            && let Poll::Ready(error) = self.hung_up(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if let Some(rest) = self.rest {
+            return self.pass_over(rest, cx).map(Ok);
+        }
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if !self.watch.is_left_unread() {
+            return Poll::Ready(Ok(()));
+        }
+        let rest = Rest {
+            left: MOST_REST,
+            until: Instant::now() + self.deadlines.rest,
+        };
+        self.pass_over(rest, cx).map(Ok)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
-
-    use super::*;
-
-    const SOON: Duration = Duration::from_millis(5);
-    const NEVER: Duration = Duration::from_hours(1);
-
-    #[tokio::test]
-    async fn a_head_that_dawdles_is_cut_off_and_a_pause_between_requests_is_not() {
-        let deadlines = Deadlines {
-            head: SOON,
-            idle: NEVER,
-        };
-        let (mut peer, stream) = duplex(64);
-        let mut watched = Watched::new(stream, Watch::new(), deadlines);
-        let mut buffer = [0; 64];
-        let pause = tokio::time::timeout(SOON * 10, watched.read(&mut buffer));
-        assert!(
-            pause.await.is_err(),
-            "nothing was sent, and nothing was due"
-        );
-        peer.write_all(b"GET").await.unwrap();
-        assert_eq!(watched.read(&mut buffer).await.unwrap(), 3);
-        let cut = watched.read(&mut buffer).await.unwrap_err();
-        assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn a_request_that_is_answered_has_no_deadline_and_the_pause_after_it_has() {
-        let deadlines = Deadlines {
-            head: SOON,
-            idle: SOON,
-        };
-        let (mut peer, stream) = duplex(64);
-        let watch = Watch::new();
-        let mut watched = Watched::new(stream, watch.clone(), deadlines);
-        let mut buffer = [0; 64];
-        peer.write_all(b"GET").await.unwrap();
-        assert_eq!(watched.read(&mut buffer).await.unwrap(), 3);
-        assert_eq!(watch.handed_on(), b"GET");
-        let working = tokio::time::timeout(SOON * 10, watched.read(&mut buffer));
-        assert!(
-            working.await.is_err(),
-            "the answer takes as long as it takes"
-        );
-        watch.answered();
-        let cut = watched.read(&mut buffer).await.unwrap_err();
-        assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn whoever_takes_nothing_of_an_answer_is_cut_off() {
-        let deadlines = Deadlines {
-            head: NEVER,
-            idle: SOON,
-        };
-        let (_peer, stream) = duplex(4);
-        let mut watched = Watched::new(stream, Watch::new(), deadlines);
-        let cut = watched.write_all(b"more than fits").await.unwrap_err();
-        assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
-    }
-}
+#[path = "tests/watched.rs"]
+mod tests;

@@ -10,9 +10,9 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use policyguard::app::{App, OpenError, Parts};
-use policyguard::config::{Config, Flags, McpRole, resolve};
+use policyguard::config::{Config, Flags, resolve};
 use policyguard::decision_point::RateLimits;
-use policyguard::domain::{Clock, Timestamp};
+use policyguard::domain::{Clock, LocalRole, Timestamp};
 use policyguard::incidents::Suspend;
 use policyguard::pipeline::{Answer, Call, Caller, Door};
 use policyguard::policy_admin::Loosening;
@@ -113,7 +113,7 @@ impl House {
     }
 
     /// A gateway with the shipped default policy, in which models have this role.
-    pub(crate) async fn with_models(mcp_role: McpRole) -> Self {
+    pub(crate) async fn with_models(mcp_role: LocalRole) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let config = Config {
             mcp_role,

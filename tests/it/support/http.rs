@@ -1,4 +1,4 @@
-//! A blocking HTTP client that keeps its connection.
+//! A blocking HTTP client that keeps its connection, unless the gateway says that it closes it.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection to a gateway.
 pub(crate) struct Http {
+    port: u16,
     stream: BufReader<TcpStream>,
+    /// Whether the last answer was the last of this connection.
+    closed: bool,
 }
 
 /// What a gateway answered.
@@ -28,7 +31,9 @@ impl Http {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
+            port,
             stream: BufReader::new(stream),
+            closed: false,
         })
     }
 
@@ -55,6 +60,9 @@ impl Http {
         id: &str,
         body: &[u8],
     ) -> io::Result<Answer> {
+        if self.closed {
+            *self = Self::connect(self.port)?;
+        }
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: {id}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -75,6 +83,7 @@ impl Http {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().map_err(io::Error::other)?;
             }
+            self.closed |= name.eq_ignore_ascii_case("connection") && value.trim() == "close";
         }
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes)?;
