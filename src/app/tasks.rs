@@ -20,7 +20,7 @@ use super::App;
 const LOOK: Duration = Duration::from_millis(400);
 
 /// For each moment of verifying, so many of rest: under load the calls come first, and it catches up later.
-const SHARE: u32 = 20;
+const SHARE: u32 = 40;
 /// How long the verification pauses between two chunks.
 const BREATH: Duration = Duration::from_millis(50);
 /// How long it waits for new records.

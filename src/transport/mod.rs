@@ -5,30 +5,13 @@ pub mod rest; // REST over TCP and over the data directory's socket
 
 mod body; // bodies within bounds
 mod metrics; // figures of the doors
+mod running; // calls that nobody cancels by going away
 mod serve; // listening and stopping
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
-
-use crate::pipeline::{Answer, Call, Pipeline, Unanswered};
-
 pub use metrics::DoorMetrics;
 pub use serve::{Doors, Limits, ServeError, serve};
-
-/// Takes a call down the road on a task of its own, so that a client that goes away cancels nothing.
-async fn on_its_own(
-    pipeline: &Arc<Pipeline>,
-    running: &TaskTracker,
-    call: Call,
-) -> Result<Answer, Unanswered> {
-    let pipeline = Arc::clone(pipeline);
-    let task = running.spawn(async move { pipeline.handle(call).await });
-    task.await.unwrap_or_else(|broken| {
-        tracing::error!(%broken, "a call broke");
-        Err(Unanswered::Broken)
-    })
-}
 
 /// Every route of these doors.
 #[must_use]

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::pipeline::Call;
-use crate::transport::on_its_own;
+use crate::transport::running::Running;
 
 use super::{Guest, Road, answer};
 
@@ -86,7 +86,7 @@ impl Road {
             credentials: guest.credentials,
             ..Call::tool(guest.caller, name, arguments)
         };
-        let end = on_its_own(&self.pipeline, &self.running, call).await;
+        let end = Running::new(&self.pipeline, &self.running, call).await;
         let answer = end.map_err(|unanswered| answer::no_answer(&unanswered))?;
         answer::result(answer, false, |decision| self.may_know(decision))
     }

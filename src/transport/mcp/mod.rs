@@ -21,10 +21,7 @@ mod wishes; // what a session asked to be told
 mod watch; // tells clients when what they may see has changed
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use rmcp::model::Tool;
@@ -36,6 +33,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{AgentId, TrustLevel};
 use crate::pipeline::{Answer, Call, Caller, Credentials, Decision, Door, Pipeline, Unanswered};
+use crate::transport::running::Running;
 
 pub(super) use door::{PATH, routes};
 pub(super) use fault::refusal;
@@ -107,33 +105,15 @@ struct Road {
 
 impl Road {
     /// Takes a call down the road; `None` when its client cancelled it, which breaks nothing off.
-    ///
-    /// The library runs each request on a task of its own and never drops it, so the call needs no other one until
-    /// then.
     async fn take(
         &self,
         call: Call,
         cancelled: &CancellationToken,
     ) -> Option<Result<Answer, Unanswered>> {
-        let (pipeline, running) = (Arc::clone(&self.pipeline), self.running.token());
-        let mut work = Box::pin(async move {
-            let end = pipeline.handle(call).await;
-            drop(running);
-            end
-        });
-        let guarded = poll_fn(|cx| {
-            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
-            polled.unwrap_or_else(|_| {
-                tracing::error!("a call broke");
-                Poll::Ready(Err(Unanswered::Broken))
-            })
-        });
         tokio::select! {
-            end = guarded => return Some(end),
-            () = cancelled.cancelled() => {}
+            end = Running::new(&self.pipeline, &self.running, call) => Some(end),
+            () = cancelled.cancelled() => None,
         }
-        self.running.spawn(work);
-        None
     }
 
     /// The tools that the guest is shown, in the order of lists.

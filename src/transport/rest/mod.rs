@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
 use crate::telemetry::{Health, Metrics};
 use crate::transport::metrics::DoorMetrics;
-use crate::transport::on_its_own;
+use crate::transport::running::Running;
 use crate::wire::{Problem, ProblemCode};
 
 pub use layers::Hosts;
@@ -83,7 +83,7 @@ impl Rest {
 
     /// Takes a call down the road; a client that goes away cancels nothing.
     async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
-        on_its_own(&self.pipeline, &self.running, call).await
+        Running::new(&self.pipeline, &self.running, call).await
     }
 }
 
