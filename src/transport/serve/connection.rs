@@ -67,17 +67,18 @@ where
         let share = (!request.body().is_end_stream()).then(|| Share::of(&held));
         let request = received(request, peer, &watch, share.as_ref());
         async move {
-            let closes = request.extensions().get::<Unsound>().is_some() || peer.only_health;
+            let unsound = request.extensions().get::<Unsound>().is_some();
             let listens = request.method() == Method::GET;
             let mut response = service.open(request).await;
             if listens && is_stream(&response) {
                 watch.streams();
             }
             let read = share.map_or(Progress::Whole, |share| share.progress());
-            if closes || read != Progress::Whole {
+            // A place that is kept for health is not held for what nobody reads.
+            if unsound || read != Progress::Whole {
                 watch.left_unread();
             }
-            if closes || read == Progress::Begun {
+            if unsound || peer.only_health || read == Progress::Begun {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
