@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -54,6 +55,9 @@ pub enum QueryError {
     /// The cursor is not one of ours, or of another query.
     #[error("`{0}` is not a cursor of this query; start again without one")]
     Cursor(String),
+    /// The answer took longer than anybody is to wait.
+    #[error("the trail gave no answer within {0:?}: ask for a shorter time, or without `text`")]
+    Late(Duration),
     /// The store cannot be read.
     #[error("the audit trail cannot be read: {0}")]
     Unavailable(String),

@@ -318,7 +318,7 @@ fn seq(entry: &Value) -> u64 {
 fn unread(fault: QueryError) -> CliError {
     match &fault {
         QueryError::Cursor(_) => CliError::Usage(fault.to_string()),
-        QueryError::Unavailable(_) => CliError::Unexpected(fault.to_string()),
+        QueryError::Late(_) | QueryError::Unavailable(_) => CliError::Unexpected(fault.to_string()),
     }
 }
 

@@ -275,7 +275,9 @@ fn cursor(fault: QueryError) -> ToolError {
             fault.to_string(),
             "leave it out to start at the beginning",
         ),
-        QueryError::Unavailable(_) => ToolError::Unavailable(fault.to_string()),
+        QueryError::Late(_) | QueryError::Unavailable(_) => {
+            ToolError::Unavailable(fault.to_string())
+        }
     }
 }
 

@@ -217,7 +217,9 @@ impl IncidentStore for IncidentReader {
             .transpose()
             .map_err(|fault| match fault {
                 QueryError::Cursor(cursor) => StoreFailure::Cursor(cursor),
-                QueryError::Unavailable(why) => StoreFailure::Unavailable(why),
+                other @ (QueryError::Late(_) | QueryError::Unavailable(_)) => {
+                    StoreFailure::Unavailable(other.to_string())
+                }
             })?;
         let found = self.find(filter, before, limit.saturating_add(1));
         let (total, mut incidents) = found.map_err(unavailable)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
@@ -18,6 +19,10 @@ use crate::domain::{ActionId, AuditId, IdSequence, Secret, Timestamp};
 
 /// Connections that are kept open between reads.
 const KEPT: usize = 4;
+/// How long a query may take (`spec/limits.md`, store).
+const DEADLINE: Duration = Duration::from_secs(5);
+/// After so many steps of SQLite the clock is looked at: some tens of microseconds.
+const OPERATIONS: i32 = 10_000;
 /// Records that are verified in one read transaction: a longer one would keep the log from being folded in.
 const CHUNK: i64 = 2_000;
 
@@ -43,16 +48,39 @@ impl Reader {
         })
     }
 
+    /// Reads for as long as it takes.
     fn with<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, QueryError> {
+        self.read(None, read)
+    }
+
+    /// Reads what somebody waits for: it ends with the deadline.
+    fn within_deadline<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, QueryError> {
+        let end = Instant::now() + DEADLINE;
+        self.read(Some(end), read).map_err(|fault| match fault {
+            QueryError::Unavailable(_) if Instant::now() > end => QueryError::Late(DEADLINE),
+            QueryError::Cursor(_) | QueryError::Late(_) | QueryError::Unavailable(_) => fault,
+        })
+    }
+
+    fn read<T>(
+        &self,
+        end: Option<Instant>,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, QueryError> {
         let idle = self.lock().pop();
         let reading = || {
-            let connection = match idle {
+            let mut connection = match idle {
                 Some(connection) => connection,
                 None => connect_read_only(&self.database)?,
             };
+            let late = end.map(|end| move || Instant::now() > end);
+            connection.progress_handler(OPERATIONS, late)?;
             let result = read(&connection);
             let mut idle = self.lock();
             if idle.len() < KEPT {
@@ -77,7 +105,7 @@ impl Reader {
             "SELECT text FROM records WHERE action = ?1 AND kind IN ({}) ORDER BY seq",
             kinds.join(", ")
         );
-        self.with(|connection| {
+        self.within_deadline(|connection| {
             let mut found = Vec::with_capacity(ids.len());
             for &id in ids {
                 found.extend(records(
@@ -105,7 +133,7 @@ impl TrailReader for Reader {
         let before = cursor
             .map(|cursor| self.cursors.read(cursor, filter))
             .transpose()?;
-        self.with(|connection| {
+        self.within_deadline(|connection| {
             // One transaction, so that page and total are of one moment.
             let transaction = connection.unchecked_transaction()?;
             let mut found = Search::new(&transaction, filter).page(before, limit)?;
@@ -179,11 +207,11 @@ impl TrailReader for Reader {
     }
 
     fn counts(&self, since: Timestamp, agent: Option<&str>) -> Result<Counts, QueryError> {
-        self.with(|connection| tallies::counts(connection, since, agent))
+        self.within_deadline(|connection| tallies::counts(connection, since, agent))
     }
 
     fn range(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, QueryError> {
-        self.with(|connection| {
+        self.within_deadline(|connection| {
             records(
                 connection,
                 "SELECT text FROM records WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2",
@@ -248,4 +276,26 @@ fn records(
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
     rows.map(|text| parse(&text?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::open_temporary;
+
+    #[test]
+    fn a_query_without_end_ends_with_the_deadline_and_the_next_one_is_answered() {
+        let store = open_temporary().unwrap();
+        let reader = Reader::open(store.database(), store.key()).unwrap();
+        let begun = Instant::now();
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                       SELECT count(*) FROM n";
+        let found = reader.within_deadline(|connection| {
+            let count: i64 = connection.query_row(endless, (), |row| row.get(0))?;
+            Ok(count)
+        });
+        assert!(matches!(found, Err(QueryError::Late(_))), "{found:?}");
+        assert!(begun.elapsed() >= DEADLINE);
+        assert_eq!(reader.range(1, 10).unwrap().len(), 0);
+    }
 }
