@@ -33,6 +33,11 @@ pub enum PatternError {
     /// `[z-a]`.
     #[error("the range `{0}-{1}` is reversed: write `{1}-{0}`")]
     ReversedRange(char, char),
+    /// `[a-c-e]`: is the second `-` a range from `a`, or itself?
+    #[error(
+        "a `-` behind the range `{0}-{1}` reads in two ways: write it first or last in the brackets"
+    )]
+    DashBehindRange(char, char),
     /// More than three levels of `{…}`.
     #[error("braces nest {0} deep: at most 3")]
     TooDeep(usize),
@@ -301,10 +306,17 @@ fn check_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<()
         return Err(PatternError::EmptySet("[]"));
     }
     let mut last: Option<char> = None;
+    let mut range: Option<(char, char)> = None;
     loop {
+        let closed = range.take();
         match rest.next().ok_or(PatternError::Unbalanced('['))? {
             ']' => return Ok(()),
             '-' => {
+                if let (Some((low, high)), Some(next)) = (closed, rest.peek())
+                    && *next != ']'
+                {
+                    return Err(PatternError::DashBehindRange(low, high));
+                }
                 if let (Some(low), Some(&high)) = (last, rest.peek())
                     && high != ']'
                 {
@@ -312,7 +324,7 @@ fn check_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<()
                         return Err(PatternError::ReversedRange(low, high));
                     }
                     rest.next();
-                    last = None;
+                    (last, range) = (None, Some((low, high)));
                 } else {
                     last = Some('-');
                 }
@@ -346,6 +358,9 @@ mod tests {
             ("[a-c]x", "bx", true),
             ("[!a-c]x", "bx", false),
             ("[^a-c]x", "dx", true),
+            ("[a-c-]x", "-x", true),
+            ("[-a-c]x", "-x", true),
+            ("[a-ce-g]x", "dx", false),
             ("{,prod_}delete_db", "delete_db", true),
             ("{,prod_}delete_db", "prod_delete_db", true),
             ("a\\*b", "a*b", true),
@@ -371,6 +386,8 @@ mod tests {
             ("[]", "matches nothing"),
             ("{}", "matches nothing"),
             ("[z-a]", "reversed"),
+            ("[a-c-e]", "two ways"),
+            ("[_-_-a]", "two ways"),
             (deep.as_str(), "at most 3"),
             (long.as_str(), "at most 256"),
             ("dé", "printable ASCII"),
