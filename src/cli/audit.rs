@@ -11,6 +11,7 @@ use crate::audit::{Filter, Page, QueryError, RecordKind, Status, TrailReader};
 use crate::domain::Timestamp;
 use crate::storage;
 
+use super::audit_page::{self, line};
 use super::audit_stream::{self, StreamArgs};
 use super::client::{Find, Gateway};
 use super::output::{self, Format, member};
@@ -80,6 +81,9 @@ struct QueryArgs {
     /// `next_cursor` of the page before
     #[arg(long)]
     cursor: Option<String>,
+    /// Print the page as CSV; what a spreadsheet would take for a formula gets a `'` in front
+    #[arg(long)]
+    csv: bool,
 }
 
 pub(super) async fn run(
@@ -93,7 +97,11 @@ pub(super) async fn run(
         AuditCommand::Tail { lines, follow } => tail(&trail()?, *lines, *follow, format).await,
         AuditCommand::Query(query) => {
             let page = trail()?.page(query).await?;
-            output::print(format, &page, || listing(&page))?;
+            if query.csv {
+                writeln!(std::io::stdout(), "{}", audit_page::csv(&page))?;
+            } else {
+                output::print(format, &page, || audit_page::listing(&page))?;
+            }
             Ok(Exit::Ok)
         }
         AuditCommand::Verify => verify(&trail()?, format).await,
@@ -250,64 +258,6 @@ pub(super) fn verdict(report: &Value) -> String {
     let damage = member(report, "damage");
     let what = fault.unwrap_or_else(|| format!("the database file is damaged: {damage}"));
     format!("the chain is BROKEN: {what}; records before it that are intact: {records}")
-}
-
-fn listing(page: &Value) -> String {
-    let entries = page
-        .get("entries")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let mut lines: Vec<String> = entries.iter().map(line).collect();
-    lines.push(format!(
-        "{} of {} records",
-        entries.len(),
-        member(page, "total")
-    ));
-    if let Some(cursor) = page.get("next_cursor").and_then(Value::as_str) {
-        lines.push(format!("more with --cursor {cursor}"));
-    }
-    lines.join("\n")
-}
-
-/// One record in one line.
-fn line(entry: &Value) -> String {
-    let inner = |part: &str, name: &str| {
-        entry
-            .get(part)
-            .map(|part| member(part, name))
-            .unwrap_or_default()
-    };
-    let what = match member(entry, "kind").as_str() {
-        "decision" => format!(
-            "{} {}: {}",
-            inner("decision", "effect"),
-            inner("decision", "code"),
-            inner("decision", "reason")
-        ),
-        "outcome" => format!(
-            "{} {}",
-            inner("outcome", "status"),
-            inner("outcome", "error")
-        ),
-        _ => entry
-            .get("arguments")
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-    };
-    let subject = match member(entry, "resource") {
-        none if none.is_empty() => member(entry, "action"),
-        resource => resource,
-    };
-    let words = [
-        member(entry, "seq"),
-        member(entry, "at"),
-        member(entry, "kind"),
-        inner("principal", "agent_id"),
-        subject,
-        what,
-    ];
-    words.join("  ").trim_end().to_owned()
 }
 
 fn seq(entry: &Value) -> u64 {

@@ -2,6 +2,7 @@
 
 mod agent; // agent list | show | register | suspend | reinstate
 mod audit; // audit tail | query | verify
+mod audit_page; // its pages
 mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
