@@ -23,7 +23,7 @@ use crate::domain::Clock;
 use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
 use crate::identity::{LocalAuthenticator, Sessions};
 use crate::incidents::{Incidents, Suspend};
-use crate::pipeline::{Pipeline, RoadValues, Stations};
+use crate::pipeline::{Pipeline, RoadValues, Stations, TOOL_DEADLINE};
 use crate::storage::{Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
@@ -63,6 +63,8 @@ pub struct Parts {
     pub backends: Vec<Arc<dyn ToolBackend>>,
     /// Who suspends agents for incidents, instead of the registry.
     pub suspend: Option<Arc<dyn Suspend>>,
+    /// The longest a tool may take.
+    pub tool_deadline: Duration,
 }
 
 impl Default for Parts {
@@ -71,6 +73,7 @@ impl Default for Parts {
             clock: Arc::new(SystemClock::new()),
             backends: Vec::new(),
             suspend: None,
+            tool_deadline: TOOL_DEADLINE,
         }
     }
 }
@@ -124,9 +127,7 @@ impl App {
     /// As [`App::open`].
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
         let Parts {
-            clock,
-            backends,
-            suspend,
+            clock, backends, ..
         } = parts;
         let store = places::store(&config.data_dir)?;
         let cloud = start::cloud(&store)?;
@@ -148,7 +149,9 @@ impl App {
             clock: &*clock,
         };
         let gate = first.gate(&recorder, &clock).await?;
-        let suspend = suspend.unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
+        let suspend = parts
+            .suspend
+            .unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
         let watched = start::Watched {
             config,
             store: &store,
@@ -170,6 +173,7 @@ impl App {
             facts: &facts,
             inspector: &inspector,
             incidents: &incidents,
+            tool_deadline: parts.tool_deadline,
         };
         let pipeline = rooms.road(offers, config)?;
         let room = RoomWatch::new(store.room(), config.audit_size, recorder.clone());
@@ -254,6 +258,7 @@ struct Rooms<'a> {
     facts: &'a Facts,
     inspector: &'a Arc<Inspector>,
     incidents: &'a Incidents,
+    tool_deadline: Duration,
 }
 
 impl Rooms<'_> {
@@ -301,6 +306,7 @@ impl Rooms<'_> {
             recorder: self.recorder.clone(),
             clock: Arc::clone(self.clock),
             sessions: Arc::new(sessions),
+            deadline: self.tool_deadline,
         }));
         decision_point
             .values()

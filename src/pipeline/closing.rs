@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::audit::{AuditError, Outcome, OutcomeOf, OutcomeStatus, Recorder, StateChange};
 use crate::domain::ActionId;
 use crate::tools::{Output, Permit, ToolError};
@@ -45,13 +47,24 @@ impl<'a> Closing<'a> {
             Ok(output) => return self.succeeded(output, took).await,
             Err(error) => error,
         };
-        let failed = failure(OutcomeStatus::Failed, took, &error.to_string());
+        let message = error.to_string();
+        let status = match error {
+            ToolError::Late(_) => OutcomeStatus::Timeout,
+            ToolError::Failed { .. } | ToolError::Mendable { .. } | ToolError::Unavailable(_) => {
+                OutcomeStatus::Failed
+            }
+        };
+        let failed = failure(status, took, &message);
         let (body, changes) = match error {
             ToolError::Unavailable(why) => {
                 let action_id = self.action_id;
                 // What could not be written before may be now; if not, the next start closes the call as unknown.
                 drop(self.write(failed, Vec::new()).await);
                 return Err(Unanswered::Unavailable { action_id, why });
+            }
+            ToolError::Late(_) => {
+                let detail = Value::Null;
+                (Body::Failed { message, detail }, Vec::new())
             }
             ToolError::Failed {
                 message,

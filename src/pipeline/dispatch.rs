@@ -13,9 +13,6 @@ use crate::tools::{Output, Permit, ToolError, Work};
 
 use super::Pipeline;
 
-/// The longest a tool may take (`spec/limits.md`).
-const DEADLINE: Duration = Duration::from_secs(30);
-
 impl Pipeline {
     /// Carries the permit to its backend.
     ///
@@ -42,30 +39,24 @@ impl Pipeline {
         if managed {
             // The gateway's own tools change the situation themselves, one at a time, and check it again there.
             gate.enter(&decision, || ())?;
-            return Ok(finish(work).await);
+            return Ok(finish(work, self.deadline).await);
         }
         let first =
             poll_fn(|cx| Poll::Ready(gate.enter(&decision, || poll_guarded(&mut work, cx))))
                 .await?;
         Ok(match first {
             Poll::Ready(result) => result,
-            Poll::Pending => finish(work).await,
+            Poll::Pending => finish(work, self.deadline).await,
         })
     }
 }
 
 /// Polls the work to its end, which is the deadline at the latest.
-async fn finish(mut work: Work<'_>) -> Result<Output, ToolError> {
+async fn finish(mut work: Work<'_>, deadline: Duration) -> Result<Output, ToolError> {
     let work = poll_fn(|cx| poll_guarded(&mut work, cx));
-    let late = || {
-        failed(format!(
-            "no answer within {} seconds: it may still have taken effect",
-            DEADLINE.as_secs()
-        ))
-    };
-    tokio::time::timeout(DEADLINE, work)
+    tokio::time::timeout(deadline, work)
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or(Err(ToolError::Late(deadline)))
 }
 
 /// Polls once; a panic of the tool is a failure of the call and of nothing else.

@@ -13,6 +13,7 @@ mod shown; // which tools a caller is shown
 mod source; // values that tools answer, asked on this same road
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -38,6 +39,8 @@ pub use sessions::{Greeting, SessionRefused};
 pub use shown::ListStanding;
 pub use source::RoadValues;
 
+/// The longest a tool may take (`spec/limits.md`).
+pub const TOOL_DEADLINE: Duration = Duration::from_secs(30);
 /// How often a call is decided before a situation that keeps changing is answered with an error.
 const DECISIONS: usize = 4;
 
@@ -50,6 +53,7 @@ pub struct Pipeline {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
     sessions: Arc<Sessions>,
+    deadline: Duration,
     metrics: PipelineMetrics,
 }
 
@@ -69,6 +73,8 @@ pub struct Stations {
     pub clock: Arc<dyn Clock>,
     /// Which clients have a session.
     pub sessions: Arc<Sessions>,
+    /// The longest a tool may take.
+    pub deadline: Duration,
 }
 
 impl Pipeline {
@@ -83,6 +89,7 @@ impl Pipeline {
             recorder,
             clock,
             sessions,
+            deadline,
         } = stations;
         Self {
             authenticator,
@@ -92,6 +99,7 @@ impl Pipeline {
             recorder,
             clock,
             sessions,
+            deadline,
             metrics: PipelineMetrics::default(),
         }
     }

@@ -10,6 +10,7 @@ mod shelf; // resources and prompts
 pub mod schema; // words for schemas of answers
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -120,6 +121,9 @@ pub enum ToolError {
         /// What to do about it.
         hint: String,
     },
+    /// It did not answer in time; nobody knows whether it took effect.
+    #[error("no answer within {} seconds: it may still have taken effect", .0.as_secs())]
+    Late(Duration),
     /// The trail or the store does not take a change now.
     #[error("the trail cannot take a record now: {0}")]
     Unavailable(String),

@@ -153,6 +153,7 @@ async fn the_lockdown_file_halts_and_its_removal_lifts_nothing() {
 #[derive(Default)]
 struct Broken {
     ran: AtomicBool,
+    silent: bool,
 }
 
 impl ToolBackend for Broken {
@@ -181,6 +182,9 @@ impl ToolBackend for Broken {
     fn call(&self, _permit: Permit) -> Work<'_> {
         Box::pin(async move {
             self.ran.store(true, Ordering::SeqCst);
+            if self.silent {
+                std::future::pending::<()>().await;
+            }
             panic!("on purpose");
         })
     }
@@ -215,4 +219,25 @@ async fn a_tool_that_panics_is_a_failed_call_on_record_and_nothing_more() {
         house.execute("list_services", json!({})).await["success"],
         json!(true)
     );
+}
+
+#[tokio::test]
+async fn a_tool_that_never_answers_is_a_call_of_unknown_effect_on_record() {
+    let silent: Arc<dyn ToolBackend> = Arc::new(Broken {
+        silent: true,
+        ..Broken::default()
+    });
+    let policy = "modes:\n  NORMAL: { allowed_tools: [broken, list_services] }\n";
+    let house = House::with_deadline(policy, vec![silent], Duration::from_secs(1)).await;
+    let answer = house.execute("broken", json!({})).await;
+    assert_eq!(
+        answer["error"],
+        json!("Execution error: no answer within 1 seconds: it may still have taken effect")
+    );
+    let outcomes = house
+        .get("/api/v1/audit?view=records&kind=outcome")
+        .await
+        .body;
+    let status = &outcomes["entries"][0]["outcome"]["status"];
+    assert_eq!(status, &json!("timeout"), "{outcomes}");
 }

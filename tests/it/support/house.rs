@@ -90,6 +90,24 @@ impl House {
         Self::open(dir, config, |parts| Parts { backends, ..parts }).await
     }
 
+    /// A gateway with a policy of this text and further backends, whose tools may take so long.
+    pub(crate) async fn with_deadline(
+        text: &str,
+        backends: Vec<Arc<dyn ToolBackend>>,
+        tool_deadline: Duration,
+    ) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let config = config(&dir.path().join("data"), &file);
+        Self::open(dir, config, |parts| Parts {
+            backends,
+            tool_deadline,
+            ..parts
+        })
+        .await
+    }
+
     /// A gateway with a policy of this text, in which this one suspends.
     pub(crate) async fn with_suspend(text: &str, suspend: Arc<dyn Suspend>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
