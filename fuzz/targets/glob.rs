@@ -20,7 +20,6 @@ fuzz_target!(|bytes: &[u8]| {
     let found = compiled.matches(name);
     // Names are printable ASCII wherever a pattern is asked.
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let pattern = pattern.to_ascii_lowercase();
         let name = name.to_ascii_lowercase();
         if let Some(words) = unfolded(pattern.as_bytes()) {
             let expected = words.iter().any(|word| fits(word, name.as_bytes()));
@@ -69,9 +68,9 @@ fn alternatives(pattern: &[u8], at: &mut usize, inside: bool) -> Option<Vec<Vec<
             b'?' => vec![vec![Step::Any]],
             b'\\' => {
                 *at += 1;
-                vec![vec![Step::Literal(pattern[*at - 1])]]
+                vec![vec![Step::Literal(pattern[*at - 1].to_ascii_lowercase())]]
             }
-            literal => vec![vec![Step::Literal(literal)]],
+            literal => vec![vec![Step::Literal(literal.to_ascii_lowercase())]],
         };
         if words.len() * tails.len() + all.len() > MOST_WORDS {
             return None;

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
-use crate::decision_point::{RateGauge, SituationGauges};
+use crate::decision_point::SituationGauges;
 use crate::identity::SessionGauge;
-use crate::incidents::{IncidentGauges, IncidentStore};
+use crate::incidents::{IncidentGauges, IncidentStore, Incidents};
 use crate::pipeline::Pipeline;
 use crate::registry::AgentGauges;
 use crate::storage::Store;
 use crate::telemetry::{Health, Metrics};
+use crate::transport::DoorMetrics;
+use crate::transport::mcp::States;
+use crate::transport::rest::Streams;
 
-use super::OpenError;
+use super::{OpenError, start};
 
 /// The figures of this server.
 pub(super) fn of(
@@ -31,9 +34,6 @@ pub(super) fn of(
         |registry| situation.register(registry),
         move || shown.refresh(),
     );
-    let rates = Arc::new(RateGauge::new(Arc::clone(decisions)));
-    let shown = Arc::clone(&rates);
-    metrics.add(|registry| rates.register(registry), move || shown.refresh());
     let agents = Arc::new(AgentGauges::default());
     let (shown, gate) = (Arc::clone(&agents), Arc::clone(decisions.gate()));
     metrics.add(
@@ -59,6 +59,40 @@ pub(super) fn of(
     );
     metrics.add_health(Arc::clone(health));
     metrics
+}
+
+/// Makes what doors keep in memory, and shows how much there is of that and of what rooms keep.
+pub(super) fn kept(
+    metrics: &mut Metrics,
+    pipeline: &Pipeline,
+    recorder: &Recorder,
+    incidents: &Incidents,
+) -> Result<(Streams, Arc<States>), OpenError> {
+    let (streams, states) = (Streams::default(), start::states()?);
+    let decisions = Arc::clone(pipeline.decision_point());
+    let (recorder, incidents) = (recorder.clone(), incidents.clone());
+    let (readers, used) = (streams.clone(), Arc::clone(&states));
+    metrics.add_kept(vec![
+        (
+            "callers_with_limits",
+            Box::new(move || decisions.rates().callers()),
+        ),
+        (
+            "counted_for_the_trail",
+            Box::new(move || recorder.figures().counted),
+        ),
+        ("counted_for_incidents", Box::new(move || incidents.kept())),
+        ("readers_of_streams", Box::new(move || readers.readers())),
+        ("used_states", Box::new(move || used.remembered())),
+    ]);
+    Ok((streams, states))
+}
+
+/// The figures of the doors.
+pub(super) fn doors(metrics: &mut Metrics) -> DoorMetrics {
+    let doors = DoorMetrics::default();
+    metrics.add(|registry| doors.register(registry), || ());
+    doors
 }
 
 /// What the trail told before this start: when the halt path was last proved.

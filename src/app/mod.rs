@@ -179,8 +179,8 @@ impl App {
         let room = RoomWatch::new(store.room(), config.audit_size, recorder.clone());
         let health = Arc::new(start::checks(&recorder, &facts, &room));
         let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
-        let door_metrics = DoorMetrics::default();
-        metrics.add(|registry| door_metrics.register(registry), || ());
+        let door_metrics = figures::doors(&mut metrics);
+        let (streams, states) = figures::kept(&mut metrics, &pipeline, &recorder, &incidents)?;
         Ok(Self {
             pipeline,
             gate,
@@ -196,11 +196,11 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
-            streams: Streams::default(),
+            streams,
             body_limit: config.body_limit,
             session_idle: config.session_idle,
             door_metrics,
-            states: Arc::new(mcp::States::new(&start::state_key()?)),
+            states,
             hosts: Arc::new(hosts(config)),
             _store: store,
         })

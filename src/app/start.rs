@@ -21,6 +21,7 @@ use crate::registry::{AgentStore, Registry};
 use crate::storage::Store;
 use crate::telemetry;
 use crate::tools::{CloudBackend, ToolDefinition};
+use crate::transport::mcp;
 
 use super::OpenError;
 use super::room::RoomWatch;
@@ -126,11 +127,12 @@ pub(super) fn recorder(
     Ok((recorder, recovery))
 }
 
-/// A key that only this run has: what it sealed is worth nothing after it.
-pub(super) fn state_key() -> Result<[u8; 32], OpenError> {
+/// What clients keep for tools that ask back, under a key that only this run has: what it sealed is worth nothing
+/// after it.
+pub(super) fn states() -> Result<Arc<mcp::States>, OpenError> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|fault| OpenError::Internal(fault.to_string()))?;
-    Ok(key)
+    Ok(Arc::new(mcp::States::new(&key)))
 }
 
 /// What incidents watch.

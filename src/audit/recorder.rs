@@ -31,6 +31,8 @@ pub struct Figures {
     pub waiting: usize,
     /// Batches that the store did not take.
     pub failures: u64,
+    /// Kinds of reads, refusals and denials that are only counted so far.
+    pub counted: usize,
 }
 
 /// The only writer of the trail. A clone writes to the same one.
@@ -265,6 +267,7 @@ impl Recorder {
         Figures {
             waiting: lock(&writer.line).len(),
             failures: writer.failures.load(Ordering::Relaxed),
+            counted: writer.counted(),
         }
     }
 

@@ -155,8 +155,9 @@ impl Repeats {
         due
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.minutes.is_empty()
+    /// How many kinds of denials are counted.
+    pub(super) fn len(&self) -> usize {
+        self.minutes.len()
     }
 }
 
@@ -190,7 +191,7 @@ impl Writer {
     /// Puts the counts of minutes that are over in line; `all`: of every minute so far. Returns whether there are any.
     pub(super) fn note_repeats(&self, all: bool) -> bool {
         let mut repeats = lock(&self.repeats);
-        if repeats.is_empty() {
+        if repeats.len() == 0 {
             return false;
         }
         let due = repeats.due(self.scribe.clock.monotonic(), all);

@@ -101,9 +101,9 @@ impl Tally {
         due
     }
 
-    /// Whether something is counted.
-    pub(super) fn is_empty(&self) -> bool {
-        self.windows.is_empty()
+    /// How many kinds of things are counted.
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
     }
 }
 

@@ -198,7 +198,7 @@ impl Writer {
     pub(super) fn write_counts(&self, all: bool) {
         self.note_repeats(all);
         let mut tally = lock(&self.tally);
-        if tally.is_empty() {
+        if tally.len() == 0 {
             return;
         }
         let due = tally.due(self.scribe.clock.monotonic(), all);
@@ -208,9 +208,14 @@ impl Writer {
         }
     }
 
+    /// How many kinds of things are only counted so far.
+    pub(super) fn counted(&self) -> usize {
+        lock(&self.tally).len() + lock(&self.repeats).len()
+    }
+
     /// Whether nothing is counted that is not written.
     pub(super) fn counts_nothing(&self) -> bool {
-        lock(&self.tally).is_empty() && lock(&self.repeats).is_empty()
+        self.counted() == 0
     }
 
     fn rouse(&self, line: &mut Line) {

@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::domain::{Clock, ModeName};
 use crate::policy::{Code, Decision, Effect};
 
-use super::{DecisionPoint, Gate, Moment};
+use super::{Gate, Moment};
 
 type Labels = [(&'static str, String); 3];
 
@@ -230,37 +230,5 @@ impl SituationGauges {
         self.lockdown.set(i64::from(situation.lockdown.on));
         let version = i64::try_from(situation.engine.version()).unwrap_or(i64::MAX);
         self.policy_version.set(version);
-    }
-}
-
-/// How many callers have used of their limits: the size of the map that remembers them.
-pub struct RateGauge {
-    decisions: Arc<DecisionPoint>,
-    callers: Gauge,
-}
-
-impl RateGauge {
-    /// A gauge of who calls at this decision point.
-    #[must_use]
-    pub fn new(decisions: Arc<DecisionPoint>) -> Self {
-        Self {
-            decisions,
-            callers: Gauge::default(),
-        }
-    }
-
-    /// Shows the gauge under its name.
-    pub fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "policyguard_limited_callers",
-            "Callers of whom it is remembered how much of their limits they have used",
-            self.callers.clone(),
-        );
-    }
-
-    /// Reads how many they are now.
-    pub fn refresh(&self) {
-        let callers = i64::try_from(self.decisions.rates().callers());
-        self.callers.set(callers.unwrap_or(i64::MAX));
     }
 }

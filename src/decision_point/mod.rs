@@ -26,7 +26,7 @@ use crate::policy::{Code, Decision, Effect, Explanation};
 pub use expiry::keep_time;
 pub use gate::{AgentEdit, ChangeError, Edit, Gate, Stale};
 pub use limits::{RateLimits, Rates};
-pub use metrics::{DecisionMetrics, RateGauge, SituationGauges};
+pub use metrics::{DecisionMetrics, SituationGauges};
 pub use registration::NotRegistered;
 pub use requirements::Requirements;
 pub use situation::{Moment, Situation};

@@ -33,11 +33,6 @@ pub enum PatternError {
     /// `[z-a]`.
     #[error("the range `{0}-{1}` is reversed: write `{1}-{0}`")]
     ReversedRange(char, char),
-    /// `[A-z]`, `[0-z]`: which letters that holds depends on their case, which nothing here does.
-    #[error(
-        "the range `{0}-{1}` goes from one kind of characters to another: write `a-z`, `0-9` or each by itself"
-    )]
-    MixedRange(char, char),
     /// `[a-c-e]`: is the second `-` a range from `a`, or itself?
     #[error(
         "a `-` behind the range `{0}-{1}` reads in two ways: write it first or last in the brackets"
@@ -328,9 +323,6 @@ fn check_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<()
                     if low > high {
                         return Err(PatternError::ReversedRange(low, high));
                     }
-                    if kind_of(low) != kind_of(high) {
-                        return Err(PatternError::MixedRange(low, high));
-                    }
                     rest.next();
                     (last, range) = (None, Some((low, high)));
                 } else {
@@ -340,11 +332,6 @@ fn check_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<()
             c => last = Some(c),
         }
     }
-}
-
-/// Lower case, upper case, or no letter.
-const fn kind_of(c: char) -> (bool, bool) {
-    (c.is_ascii_lowercase(), c.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -403,9 +390,6 @@ mod tests {
             ("[z-a]", "reversed"),
             ("[a-c-e]", "two ways"),
             ("[_-_-_]", "two ways"),
-            ("[U-x]", "kind of characters"),
-            ("[0-z]", "kind of characters"),
-            ("[A-_]", "kind of characters"),
             (deep.as_str(), "at most 3"),
             (long.as_str(), "at most 256"),
             ("dé", "printable ASCII"),

@@ -255,6 +255,11 @@ impl Book {
         Some(crossing)
     }
 
+    /// How many incidents and agents it keeps.
+    pub(super) fn len(&self) -> usize {
+        self.tracked.len() + self.runs.len()
+    }
+
     fn make_room(&mut self, now: Timestamp) {
         self.forget_quiet(now);
         if self.runs.len() >= WATCHED {

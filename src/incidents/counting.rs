@@ -37,6 +37,7 @@ impl Inner {
         self.carry_out(desk).await;
         self.carry_out(desk).await;
         self.write_counts(desk, all).await;
+        self.kept.store(desk.book.len(), Ordering::Relaxed);
     }
 
     async fn hear_all(&self, desk: &mut Desk) -> Result<(), Failure> {

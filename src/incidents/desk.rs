@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
@@ -25,6 +25,8 @@ pub(super) struct Inner {
     desk: Mutex<Desk>,
     /// How many records were too many to note.
     pub(super) missed: AtomicU64,
+    /// How many incidents and agents the book keeps.
+    pub(super) kept: AtomicUsize,
 }
 
 /// What is being worked on.
@@ -54,6 +56,7 @@ impl Inner {
             inbox: Arc::new(Inbox::default()),
             desk: Mutex::new(desk),
             missed: AtomicU64::new(0),
+            kept: AtomicUsize::new(0),
         })
     }
 

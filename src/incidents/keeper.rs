@@ -95,6 +95,12 @@ impl Incidents {
         self.inner.catch_up(&mut desk, true).await;
     }
 
+    /// How many incidents and agents are counted in memory.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.inner.kept.load(Ordering::Relaxed)
+    }
+
     /// How many records were too many to note as they came, and were read from the trail instead.
     #[must_use]
     pub fn missed(&self) -> u64 {

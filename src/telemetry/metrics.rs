@@ -10,6 +10,9 @@ use prometheus_client::registry::Registry;
 
 use super::Health;
 
+/// Tells how much there is of something now.
+pub(super) type Count = Box<dyn Fn() -> usize + Send + Sync>;
+
 /// The media type of the figures.
 pub const METRICS_MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -44,6 +47,23 @@ impl Metrics {
     ) {
         register(&mut self.registry);
         self.refresh.push(Box::new(refresh));
+    }
+
+    /// Adds what is kept in memory within bounds: how much there is of each.
+    pub fn add_kept(&mut self, kept: Vec<(&'static str, Count)>) {
+        let sizes = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        let shown = sizes.clone();
+        let refresh = move || {
+            for (what, count) in &kept {
+                let gauge = sizes.get_or_create_owned(&[("what", *what)]);
+                gauge.set(i64::try_from(count()).unwrap_or(i64::MAX));
+            }
+        };
+        let help = "What is kept in memory within bounds, by what it is";
+        self.add(
+            |registry| registry.register("policyguard_kept", help, shown),
+            refresh,
+        );
     }
 
     /// Adds the named checks: 1 for each that finds nothing.

@@ -32,6 +32,15 @@ impl States {
         }
     }
 
+    /// How many used ones are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// The state of a tool, for this call of this caller.
     pub(super) fn seal(&self, state: &str, call: &[u8]) -> String {
         let options = SealOptions::new().associated_data(call).ttl(VALID);

@@ -11,6 +11,12 @@ pub(super) const EACH: usize = 4;
 pub struct Streams(Arc<Mutex<HashMap<String, usize>>>);
 
 impl Streams {
+    /// How many readers have a stream open.
+    #[must_use]
+    pub fn readers(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// A seat for one more, if there is one.
     pub(super) fn take(&self, reader: &str) -> Option<Seat> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
