@@ -145,7 +145,9 @@ fn may_pass(name: &str, sent: &str, value: &Value) -> bool {
                     .all(|(place, byte)| places(place, byte))
         }
         "t_duration" => {
-            let digits = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or_default();
+            let number = text.strip_suffix("ms");
+            let number = number.or_else(|| text.strip_suffix(['s', 'm', 'h', 'd']));
+            let digits = number.unwrap_or_default();
             !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
         }
         "t_filename" => {
