@@ -114,10 +114,10 @@ impl Repeats {
         tightness: Tightness,
         now: Duration,
     ) -> Option<AuditRecord> {
-        let (Some(recorded), Some(mut kind)) = (
-            tightness.recorded(self.identical),
-            Kind::of(&record, tightness),
-        ) else {
+        let Some(recorded) = tightness.recorded(self.identical) else {
+            return Some(record);
+        };
+        let Some(mut kind) = Kind::of(&record, tightness) else {
             return Some(record);
         };
         if self.minutes.len() >= KINDS && !self.minutes.contains_key(&kind) {

@@ -42,12 +42,7 @@ pub(super) fn listing(page: &Value) -> String {
 
 /// One record in one line.
 pub(super) fn line(entry: &Value) -> String {
-    let inner = |part: &str, name: &str| {
-        entry
-            .get(part)
-            .map(|part| member(part, name))
-            .unwrap_or_default()
-    };
+    let inner = |part: &str, name: &str| inner(entry, part, name);
     let what = match member(entry, "kind").as_str() {
         "decision" => format!(
             "{} {}: {}",
@@ -80,22 +75,22 @@ pub(super) fn line(entry: &Value) -> String {
     words.join("  ").trim_end().to_owned()
 }
 
+/// The member of a part of the record as text; empty when there is none.
+fn inner(entry: &Value, part: &str, name: &str) -> String {
+    entry
+        .get(part)
+        .map(|part| member(part, name))
+        .unwrap_or_default()
+}
+
 /// The page as CSV (RFC 4180) with a head line.
 pub(super) fn csv(page: &Value) -> String {
     let entries = page.get("entries").and_then(Value::as_array);
     let head = COLUMNS.map(|(_, name)| cell(name)).join(",");
     let rows = entries.into_iter().flatten().map(|entry| {
-        let cells = COLUMNS.map(|(part, name)| {
-            let holder = if part.is_empty() {
-                Some(entry)
-            } else {
-                entry.get(part)
-            };
-            cell(
-                &holder
-                    .map(|holder| member(holder, name))
-                    .unwrap_or_default(),
-            )
+        let cells = COLUMNS.map(|(part, name)| match part {
+            "" => cell(&member(entry, name)),
+            part => cell(&inner(entry, part, name)),
         });
         cells.join(",")
     });

@@ -5,7 +5,6 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use policyguard::transport::{Doors, serve};
 use serde_json::{Value, json};
 
 use crate::support::House;
@@ -16,14 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const TIMES: usize = 300;
 /// More than any door reads, and than most systems take in for a reader that does not read.
 const LONG: usize = 2 * 1024 * 1024;
-
-async fn open(house: &House) -> SocketAddr {
-    let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
-    let door = doors.address().unwrap();
-    let (public, commands) = (house.app.public_service(), house.app.command_service());
-    tokio::spawn(serve(doors, public, commands, house.app.stopping()));
-    door
-}
 
 fn connect(door: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(door).unwrap();
@@ -70,7 +61,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_says_that_this_was_all_still_hears_the_answer() {
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let call =
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_services"}}"#;
     let asks = [
@@ -96,7 +87,7 @@ async fn whoever_says_that_this_was_all_still_hears_the_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_of_a_stream_that_hangs_up_keeps_no_place() {
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let held = async || {
         let figures = house.get("/metrics").await.body;
         let mut lines = figures.as_str().unwrap().lines();
@@ -130,7 +121,7 @@ async fn a_reader_of_a_stream_that_hangs_up_keeps_no_place() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_while_it_still_sends_hears_why() {
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let long = "x".repeat(LONG);
     let plain = |path: &str| {
         let length = long.len();
@@ -195,7 +186,7 @@ fn ask(door: SocketAddr, path: &str, chunks: &str) -> io::Result<(u16, Value)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chunks_that_are_wrong_are_unreadable_bodies_and_end_the_conversation() {
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let extension = "e".repeat(64 * 1024);
     let call = r#"{"tool_name":"list_services"}"#;
     let size = format!("{:x}", call.len());

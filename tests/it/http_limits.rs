@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use policyguard::domain::Network;
-use policyguard::transport::{Doors, Limits, serve};
+use policyguard::transport::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -15,14 +15,7 @@ const FOR_HEALTH: usize = 16;
 /// A house that listens, with these limits.
 async fn listening(limits: Limits) -> (House, String) {
     let house = House::new().await;
-    let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
-    let address = doors.address().unwrap().to_string();
-    tokio::spawn(serve(
-        doors.with_limits(limits),
-        house.app.public_service(),
-        house.app.command_service(),
-        house.app.stopping(),
-    ));
+    let address = house.listen_within(limits).await.to_string();
     (house, address)
 }
 

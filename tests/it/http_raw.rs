@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use policyguard::transport::{Doors, serve};
 use serde_json::{Value, json};
 
 use crate::patterns::vectors;
@@ -90,14 +89,6 @@ fn holds(vector: &Value, heard: &Heard) -> bool {
     }
 }
 
-async fn open(house: &House) -> SocketAddr {
-    let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
-    let door = doors.address().unwrap();
-    let (public, commands) = (house.app.public_service(), house.app.command_service());
-    tokio::spawn(serve(doors, public, commands, house.app.stopping()));
-    door
-}
-
 /// Sends the vectors; what of them does not hold.
 fn wrong_of(door: SocketAddr, vectors: &[Value]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -116,7 +107,7 @@ fn wrong_of(door: SocketAddr, vectors: &[Value]) -> Vec<String> {
 async fn bytes_that_are_hardly_http_are_refused_or_read_in_one_way() {
     let vectors = vectors("http_raw.jsonl");
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let all = vectors.len();
     let each: Vec<_> = vectors
         .chunks(all.div_ceil(SENDERS).max(1))
@@ -138,7 +129,7 @@ async fn bytes_that_are_hardly_http_are_refused_or_read_in_one_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_framed_twice_is_refused_and_cut_off_though_its_sender_waits() {
     let house = House::new().await;
-    let door = open(&house).await;
+    let door = house.listen().await;
     let body = r#"{"tool_name":"list_services"}"#;
     let framed = |head: &str| {
         format!(

@@ -9,7 +9,6 @@ use axum::http::Request;
 use policyguard::domain::{Annotations, Arguments, Owner, Roles, Timestamp, ToolClass, ToolFacts};
 use policyguard::tools::{Output, Permit, ToolBackend, ToolDefinition, Work};
 use policyguard::transport::rest::Service;
-use policyguard::transport::{Doors, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -165,11 +164,7 @@ async fn state_of(service: &Service, agent: &str, tool: &str) -> String {
 #[tokio::test]
 async fn the_headers_of_a_request_are_held_against_its_body() {
     let house = house().await;
-    let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
-    let door = doors.address().unwrap();
-    let (public, commands) = (house.app.public_service(), house.app.command_service());
-    let stop = house.app.stopping();
-    tokio::spawn(serve(doors, public, commands, stop));
+    let door = house.listen().await;
     let mut held = 0;
     for vector in vectors("mcp_http.jsonl") {
         let name = vector["name"].as_str().unwrap();

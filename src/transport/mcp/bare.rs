@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::pipeline::Call;
 use crate::transport::running::Running;
 
+use super::door::session_of;
 use super::{Guest, Road, answer};
 
 /// The header by which a client names the revision that it speaks.
@@ -48,7 +49,7 @@ struct Params {
 impl Bare {
     /// The call in this message, if it is one and asks for nothing but its result.
     pub(super) fn of(headers: &HeaderMap, message: Value) -> Option<Self> {
-        if headers.contains_key(REVISION) {
+        if headers.contains_key(REVISION) || session_of(headers).is_some() {
             return None;
         }
         serde_json::from_value(message).ok()

@@ -110,7 +110,7 @@ impl Mcp {
 
     async fn post(&self, mut parts: Parts, body: Body, guest: Guest) -> Result<Response, Fault> {
         let mut message = self.read(&parts.headers, body).await?;
-        if let Some(bare) = message.bare.take().filter(|_| guest.session.is_none())
+        if let Some(bare) = message.bare.take()
             && self.road.takes_bare(&bare)
         {
             return answered(&self.road.run_bare(bare, guest).await);
@@ -212,7 +212,7 @@ impl Mcp {
 }
 
 /// The session that the request names.
-fn session_of(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn session_of(headers: &HeaderMap) -> Option<&str> {
     headers.get(SESSION)?.to_str().ok()
 }
 

@@ -1,6 +1,7 @@
 //! A whole gateway for a test: a real store in a folder of its own, a clock that the test moves.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +19,7 @@ use policyguard::pipeline::{Answer, Call, Caller, Door};
 use policyguard::policy_admin::Loosening;
 use policyguard::tools::ToolBackend;
 use policyguard::transport::rest::Service;
+use policyguard::transport::{Doors, Limits, serve};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,11 +85,7 @@ impl House {
 
     /// A gateway with a policy of this text, and further backends behind the road.
     pub(crate) async fn with_backends(text: &str, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let file = dir.path().join("policy.yaml");
-        std::fs::write(&file, text).unwrap();
-        let config = config(&dir.path().join("data"), &file);
-        Self::open(dir, config, |parts| Parts { backends, ..parts }).await
+        Self::of_text(text, |_| (), |parts| Parts { backends, ..parts }).await
     }
 
     /// A gateway with a policy of this text and further backends, whose tools may take so long.
@@ -96,78 +94,66 @@ impl House {
         backends: Vec<Arc<dyn ToolBackend>>,
         tool_deadline: Duration,
     ) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let file = dir.path().join("policy.yaml");
-        std::fs::write(&file, text).unwrap();
-        let config = config(&dir.path().join("data"), &file);
-        Self::open(dir, config, |parts| Parts {
+        let parts = |parts| Parts {
             backends,
             tool_deadline,
             ..parts
-        })
-        .await
+        };
+        Self::of_text(text, |_| (), parts).await
     }
 
     /// A gateway with a policy of this text, in which this one suspends.
     pub(crate) async fn with_suspend(text: &str, suspend: Arc<dyn Suspend>) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let file = dir.path().join("policy.yaml");
-        std::fs::write(&file, text).unwrap();
-        let config = config(&dir.path().join("data"), &file);
         let suspend = Some(suspend);
-        Self::open(dir, config, |parts| Parts { suspend, ..parts }).await
+        Self::of_text(text, |_| (), |parts| Parts { suspend, ..parts }).await
     }
 
     /// A gateway with a policy of this text that refuses changes by which something becomes callable.
     pub(crate) async fn refusing_to_loosen(text: &str) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let file = dir.path().join("policy.yaml");
-        std::fs::write(&file, text).unwrap();
-        let config = Config {
-            loosening: Loosening::Refuse,
-            ..config(&dir.path().join("data"), &file)
-        };
-        Self::open(dir, config, |parts| parts).await
+        let configure = |config: &mut Config| config.loosening = Loosening::Refuse;
+        Self::of_text(text, configure, |parts| parts).await
     }
 
     /// A gateway with the shipped default policy, in which models have this role.
     pub(crate) async fn with_models(mcp_role: LocalRole) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let config = Config {
-            mcp_role,
-            ..config(&dir.path().join("data"), &shipped("default.yaml"))
-        };
-        Self::open(dir, config, |parts| parts).await
+        Self::configured(|config| config.mcp_role = mcp_role).await
     }
 
     /// A gateway with the shipped default policy, whose store may take so many bytes.
     pub(crate) async fn with_store_of(audit_size: u64) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let config = Config {
-            audit_size,
-            ..config(&dir.path().join("data"), &shipped("default.yaml"))
-        };
-        Self::open(dir, config, |parts| parts).await
+        Self::configured(|config| config.audit_size = audit_size).await
     }
 
     /// A gateway with the shipped default policy, that records ten identical denials a minute and counts the rest.
     pub(crate) async fn counting_denials() -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let config = Config {
-            identical_denials: Some(10),
-            ..config(&dir.path().join("data"), &shipped("default.yaml"))
-        };
-        Self::open(dir, config, |parts| parts).await
+        Self::configured(|config| config.identical_denials = Some(10)).await
     }
 
     /// A gateway with the shipped default policy, in which callers have these limits.
     pub(crate) async fn with_rates(rates: RateLimits) -> Self {
+        Self::configured(|config| config.rates = rates).await
+    }
+
+    /// A gateway with the shipped default policy and this configuration.
+    async fn configured(configure: impl FnOnce(&mut Config)) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let config = Config {
-            rates,
-            ..config(&dir.path().join("data"), &shipped("default.yaml"))
-        };
+        let mut config = config(&dir.path().join("data"), &shipped("default.yaml"));
+        configure(&mut config);
         Self::open(dir, config, |parts| parts).await
+    }
+
+    /// A gateway with a policy of this text, this configuration and these parts.
+    async fn of_text(
+        text: &str,
+        configure: impl FnOnce(&mut Config),
+        parts: impl FnOnce(Parts) -> Parts,
+    ) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let file = dir.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        let mut config = config(&dir.path().join("data"), &file);
+        configure(&mut config);
+        Self::open(dir, config, parts).await
     }
 
     async fn build(policies: &Path, backends: Vec<Arc<dyn ToolBackend>>) -> Self {
@@ -195,6 +181,21 @@ impl House {
             dir,
             config,
         }
+    }
+
+    /// Serves it on a port of this machine until it stops; where.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        self.listen_within(Limits::default()).await
+    }
+
+    /// The same, where the door has these limits.
+    pub(crate) async fn listen_within(&self, limits: Limits) -> SocketAddr {
+        let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
+        let door = doors.address().unwrap();
+        let (public, commands) = (self.app.public_service(), self.app.command_service());
+        let stop = self.app.stopping();
+        tokio::spawn(serve(doors.with_limits(limits), public, commands, stop));
+        door
     }
 
     /// The same gateway after a stop and a start.
