@@ -4,8 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::error::StoreError;
+
+/// How long the lock is asked for: who only looks whose the directory is holds it for a moment, and so does a program
+/// that is being started by the last owner.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long until it is asked for again.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to a data directory, held for as long as this lives, and given back by the system if the process dies.
 #[derive(Debug)]
@@ -28,16 +35,22 @@ impl Owner {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::file("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Owned {
-                    dir: dir.to_owned(),
-                    pid: pid_in(&mut file),
-                });
-            }
-            Err(TryLockError::Error(source)) => {
-                return Err(StoreError::file("lock", &path)(source));
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Owned {
+                        dir: dir.to_owned(),
+                        pid: pid_in(&mut file),
+                    });
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(StoreError::file("lock", &path)(source));
+                }
             }
         }
         file.set_len(0)
@@ -89,4 +102,26 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(StoreError::file("sync", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_the_lock_stops_no_start_and_an_owner_does() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let looking = File::create(dir.path().join("lock")).expect("the lock file");
+        looking.lock_shared().expect("a look");
+        let start = std::thread::spawn({
+            let dir = dir.path().to_owned();
+            move || Owner::of(&dir)
+        });
+        std::thread::sleep(PAUSE * 2);
+        drop(looking);
+        let _owner = start.join().expect("a start").expect("an owner");
+        let refused = Owner::of(dir.path()).expect_err("one owner");
+        let text = refused.to_string();
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+    }
 }
