@@ -65,6 +65,8 @@ pub struct Parts {
     pub suspend: Option<Arc<dyn Suspend>>,
     /// The longest a tool may take.
     pub tool_deadline: Duration,
+    /// Whether room is short when the disk is nearly full, whoever filled it.
+    pub heeds_disk: bool,
 }
 
 impl Default for Parts {
@@ -74,6 +76,7 @@ impl Default for Parts {
             backends: Vec::new(),
             suspend: None,
             tool_deadline: TOOL_DEADLINE,
+            heeds_disk: true,
         }
     }
 }
@@ -176,7 +179,7 @@ impl App {
             tool_deadline: parts.tool_deadline,
         };
         let pipeline = rooms.road(offers, config)?;
-        let room = RoomWatch::new(store.room(), config.audit_size, recorder.clone());
+        let room = RoomWatch::new(store.room(parts.heeds_disk), config.audit_size, &recorder);
         let health = Arc::new(start::checks(&recorder, &facts, &room));
         let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         let door_metrics = figures::doors(&mut metrics);

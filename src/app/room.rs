@@ -30,11 +30,11 @@ pub(super) struct RoomWatch {
 }
 
 impl RoomWatch {
-    pub(super) fn new(room: Room, allowed: u64, recorder: Recorder) -> Self {
+    pub(super) fn new(room: Room, allowed: u64, recorder: &Recorder) -> Self {
         Self {
             room,
             allowed,
-            recorder,
+            recorder: recorder.clone(),
             shortage: Arc::default(),
             told: Arc::default(),
         }

@@ -95,10 +95,10 @@ impl Store {
         sqlite::trail(&self.database, &self.key, self.torn)
     }
 
-    /// How much room it takes.
+    /// How much room it takes, and whether the disk around it counts.
     #[must_use]
-    pub fn room(&self) -> Room {
-        Room::of(&self.database)
+    pub fn room(&self, heeds_disk: bool) -> Room {
+        Room::of(&self.database, heeds_disk)
     }
 
     /// The file of the database.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Room {
     database: PathBuf,
+    heeds_disk: bool,
 }
 
 /// What was found there, in bytes.
@@ -16,14 +17,15 @@ pub struct Space {
     pub store: u64,
     /// What its disk has left for us.
     pub free: u64,
-    /// What its disk holds already.
+    /// What its disk holds already; nothing where that is not heeded.
     pub used: u64,
 }
 
 impl Room {
-    pub(super) fn of(database: &Path) -> Self {
+    pub(super) fn of(database: &Path, heeds_disk: bool) -> Self {
         Self {
             database: database.to_owned(),
+            heeds_disk,
         }
     }
 
@@ -37,6 +39,13 @@ impl Room {
         let store = std::fs::metadata(&self.database)?.len();
         // There is no log before the first commit.
         let log = std::fs::metadata(log).map_or(0, |log| log.len());
+        if !self.heeds_disk {
+            return Ok(Space {
+                store: store.saturating_add(log),
+                free: 0,
+                used: 0,
+            });
+        }
         let disk = rustix::fs::statvfs(&self.database)?;
         let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
         Ok(Space {

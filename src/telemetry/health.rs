@@ -13,6 +13,14 @@ pub struct Check {
     pub blocks: bool,
 }
 
+impl Check {
+    /// Whether the gateway can be used as far as this goes: with a warning it can.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        self.fault.is_none() || !self.blocks
+    }
+}
+
 type Probe = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// The checks of one server.

@@ -220,6 +220,11 @@ async fn when_room_runs_out_denials_are_summarized_and_readiness_warns_but_holds
     assert_eq!(ready.status, 200, "{:?}", ready.body);
     let warning = ready.body["checks"]["room"].as_str().unwrap();
     assert!(warning.contains("% of `audit.max_size`"), "{warning}");
+    let health = house.get("/healthz").await;
+    assert_eq!(
+        (health.status, &health.body),
+        (200, &json!({ "status": "healthy" }))
+    );
     for number in 0..50 {
         house
             .execute(

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use crate::telemetry::METRICS_MEDIA;
+use crate::telemetry::{Check, METRICS_MEDIA};
 use crate::wire::{Problem, ProblemCode};
 
 use super::{ROUTES, Rest, Route, answer};
@@ -70,9 +70,7 @@ pub(super) async fn livez() -> &'static str {
 /// `GET /readyz`: each part by name; 503 while one of them is not ready, which a warning does not make it.
 pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
     let checks = rest.health.checks();
-    let ready = checks
-        .iter()
-        .all(|check| check.fault.is_none() || !check.blocks);
+    let ready = checks.iter().all(Check::holds);
     let named: serde_json::Map<String, Value> = checks
         .into_iter()
         .map(|check| {
@@ -107,13 +105,9 @@ pub(super) async fn metrics(State(rest): State<Rest>) -> Response {
     }
 }
 
-/// `GET /healthz`: one word.
+/// `GET /healthz`: one word for the same.
 pub(super) async fn healthz(State(rest): State<Rest>) -> Response {
-    let healthy = rest
-        .health
-        .checks()
-        .iter()
-        .all(|check| check.fault.is_none());
+    let healthy = rest.health.checks().iter().all(Check::holds);
     let (status, word) = if healthy {
         (StatusCode::OK, "healthy")
     } else {

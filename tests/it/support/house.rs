@@ -168,6 +168,8 @@ impl House {
         });
         let parts = parts(Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            // Who else fills the disk of a test is no matter of its own.
+            heeds_disk: false,
             ..Parts::default()
         });
         let app = App::open_with(&config, parts)
@@ -218,6 +220,8 @@ impl House {
         work(&dir.path().join("data"));
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            // Who else fills the disk of a test is no matter of its own.
+            heeds_disk: false,
             ..Parts::default()
         };
         let app = App::open_with(&config, parts).await?;
