@@ -1,17 +1,19 @@
-//! Bodies: read to their end within a time, a length, and a share of what all of them may hold.
+//! Bodies: read to their end within a time and a length, and admitted to be made values of.
 
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::wire::{Problem, ProblemCode};
+
+use super::held::{Full, Progress, Share};
 
 /// How long a body may take (`spec/limits.md`, L3).
 const TIME: Duration = Duration::from_secs(15);
@@ -47,98 +49,56 @@ impl BodyFault {
 }
 
 /// Reads a body of at most `limit` bytes.
+///
+/// It comes back when there is room for the values that it makes.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyFault> {
-    to_bytes(body, limit).await.map_err(|error| {
-        let error = error.into_inner();
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
-        while let Some(fault) = cause {
-            if let Some(fault) = fault.downcast_ref::<BodyFault>() {
-                return fault.clone();
+    let whole = put_together(body, limit).await?;
+    if let Some(share) = Share::current() {
+        let admitted = timeout(TIME, share.admit(&whole)).await;
+        admitted.unwrap_or(Err(Full))?;
+    }
+    Ok(whole)
+}
+
+/// The whole body. What came in pieces is put together as it comes, so that it is never held twice.
+async fn put_together(body: Body, limit: usize) -> Result<Bytes, BodyFault> {
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+    let mut body = Limited::new(body, limit);
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|error| fault(&*error, limit))?.into_data() else {
+            continue;
+        };
+        if whole.is_empty() {
+            if body.is_end_stream() {
+                return Ok(piece);
             }
-            if fault.is::<http_body_util::LengthLimitError>() {
-                return BodyFault::TooLong(limit);
-            }
-            cause = fault.source();
+            whole.reserve_exact(told.min(limit));
         }
-        BodyFault::Broken(error.to_string())
-    })
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
 }
 
-/// How many bytes of bodies are held, of all that may be.
-#[derive(Debug)]
-pub(super) struct Held {
-    bytes: AtomicUsize,
-    most: usize,
+impl From<Full> for BodyFault {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
 }
 
-impl Held {
-    /// At most so many.
-    pub(super) const fn at_most(most: usize) -> Self {
-        Self {
-            bytes: AtomicUsize::new(0),
-            most,
+/// Why reading ended before the body did.
+fn fault(error: &(dyn Error + 'static), limit: usize) -> BodyFault {
+    let mut cause = Some(error);
+    while let Some(fault) = cause {
+        if let Some(fault) = fault.downcast_ref::<BodyFault>() {
+            return fault.clone();
         }
-    }
-}
-
-/// What one request holds of it, until the request is answered.
-#[derive(Debug)]
-pub(super) struct Share {
-    held: Arc<Held>,
-    bytes: AtomicUsize,
-    /// How far the body was read, as a number: see [`Progress`].
-    progress: AtomicU8,
-}
-
-/// How far a body was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Nobody looked at it.
-    Untouched,
-    /// Not to its end.
-    Begun,
-    /// To its end.
-    Whole,
-}
-
-impl Share {
-    pub(super) fn of(held: &Arc<Held>) -> Arc<Self> {
-        Arc::new(Self {
-            held: Arc::clone(held),
-            bytes: AtomicUsize::new(0),
-            progress: AtomicU8::new(Progress::Untouched as u8),
-        })
-    }
-
-    /// How far the body was read until now.
-    pub(super) fn progress(&self) -> Progress {
-        let noted = self.progress.load(Ordering::Relaxed);
-        [Progress::Untouched, Progress::Begun]
-            .into_iter()
-            .find(|progress| *progress as u8 == noted)
-            .unwrap_or(Progress::Whole)
-    }
-
-    fn note(&self, progress: Progress) {
-        self.progress.store(progress as u8, Ordering::Relaxed);
-    }
-
-    fn take(&self, bytes: usize) -> Result<(), BodyFault> {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let before = self.held.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // What is too much is given back with the rest, when the request ends.
-        if before + bytes > self.held.most {
-            return Err(BodyFault::Full);
+        if fault.is::<LengthLimitError>() {
+            return BodyFault::TooLong(limit);
         }
-        Ok(())
+        cause = fault.source();
     }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let bytes = *self.bytes.get_mut();
-        self.held.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
+    BodyFault::Broken(error.to_string())
 }
 
 /// A body on its way in.
@@ -177,7 +137,8 @@ impl HttpBody for Bounded {
         match read {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
-                Poll::Ready(Some(self.share.take(bytes).map(|()| frame)))
+                let taken = self.share.take(bytes).map_err(BodyFault::from);
+                Poll::Ready(Some(taken.map(|()| frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 Poll::Ready(Some(Err(BodyFault::Broken(error.to_string()))))

@@ -4,6 +4,7 @@ pub mod mcp; // MCP, every revision
 pub mod rest; // REST over TCP and over the data directory's socket
 
 mod body; // bodies within bounds
+mod held; // what requests hold in memory, within a bound
 mod metrics; // figures of the doors
 mod running; // calls that nobody cancels by going away
 mod serve; // listening and stopping

@@ -38,6 +38,21 @@ def costly_bodies():
     yield "2 MiB of small objects", b"[" + item * (2 * 1024 * 1024 // len(item)) + b'{"a":0}]'
 
 
+def costly_calls():
+    """Calls that are carried out, with as many objects or lists as are read."""
+    doors = {
+        "/tools/execute": (b'{"tool_name":"list_services","arguments":{"x":[', b"0]}}"),
+        "/mcp": (
+            b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_services","arguments":{"x":[',
+            b"0]}}}",
+        ),
+    }
+    for name, item, count in [("4,900 objects", b'{"a":0},', 4_900), ("9,900 lists", b"[],", 9_900)]:
+        for path, (head, tail) in doors.items():
+            body = head + item * count + tail
+            yield name, path, body + b" " * (LARGEST_BODY - len(body))
+
+
 def all_at_once(server, path, body):
     """Sends the body over many connections so that the last bytes of all come together; the statuses."""
     request = raw_request(path, body)
@@ -77,6 +92,14 @@ def bodies(binary, options, report):
                     f"{AT_ONCE} × {name} at {path}: {grown / MIB:.1f} MiB more, answered {tally(statuses)}",
                     grown <= MOST_GROWTH_KIB and refused(statuses),
                 )
+        for name, path, body in costly_calls():
+            server.forget_peak()
+            statuses = all_at_once(server, path, body)
+            grown = server.peak_kib() - before
+            report(
+                f"{AT_ONCE} × a call with {name} at {path}: {grown / MIB:.1f} MiB more, answered {tally(statuses)}",
+                grown <= MOST_GROWTH_KIB and statuses == [200] * AT_ONCE,
+            )
     how, limit, forget = memory_limit()
     try:
         with Server(binary, limit=limit) as server:
@@ -84,6 +107,8 @@ def bodies(binary, options, report):
             for _ in range(options.rounds):
                 for _, body in costly_bodies():
                     wrong += not refused(all_at_once(server, "/tools/execute", body))
+                for _, path, body in costly_calls():
+                    wrong += all_at_once(server, path, body) != [200] * AT_ONCE
             alive = server.is_alive() and execute(server.connect(), "list_services")[0] == 200
             report(
                 f"inside 256 MiB ({how}), {options.rounds} rounds of {AT_ONCE}: "

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use policyguard::domain::{Annotations, Arguments, Owner, Roles, Timestamp, ToolClass, ToolFacts};
+use policyguard::domain::{Arguments, Timestamp, ToolClass};
 use policyguard::tools::{Permit, ToolBackend, ToolDefinition, Work};
 use serde_json::{Value, json};
 
 use crate::support::House;
+use crate::support::tool::upstream;
 
 /// Waits for what must come, for ten seconds at most.
 async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -158,25 +159,8 @@ struct Broken {
 
 impl ToolBackend for Broken {
     fn definitions(&self) -> Vec<ToolDefinition> {
-        let facts = ToolFacts {
-            name: Arc::from("broken"),
-            server: Arc::from("test"),
-            owner: Owner::Upstream,
-            class: ToolClass::Modify,
-            annotations: Annotations::default(),
-            needs: Roles::NONE,
-            safety: false,
-            asks: false,
-            quarantined: false,
-            input_schema: Arc::new(json!({ "type": "object" })),
-        };
-        vec![ToolDefinition {
-            facts,
-            description: "breaks",
-            output_schema: None,
-            in_mcp: false,
-            rest_only: false,
-        }]
+        let schema = json!({ "type": "object" });
+        vec![upstream("broken", ToolClass::Modify, schema)]
     }
 
     fn call(&self, _permit: Permit) -> Work<'_> {

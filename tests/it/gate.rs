@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use policyguard::domain::{Annotations, Arguments, Owner, Roles, Timestamp, ToolClass, ToolFacts};
+use policyguard::domain::{Arguments, Timestamp, ToolClass};
 use policyguard::tools::{Output, Permit, ToolBackend, ToolDefinition, Work};
 use serde_json::{Value, json};
 
 use crate::support::House;
+use crate::support::tool::upstream;
 
 /// A tool that notes what was acknowledged when it started.
 #[derive(Default)]
@@ -21,27 +22,8 @@ struct Witness {
 
 impl ToolBackend for Witness {
     fn definitions(&self) -> Vec<ToolDefinition> {
-        let facts = ToolFacts {
-            name: Arc::from("witness"),
-            server: Arc::from("test"),
-            owner: Owner::Upstream,
-            class: ToolClass::Read,
-            annotations: Annotations::default(),
-            needs: Roles::NONE,
-            safety: false,
-            asks: false,
-            quarantined: false,
-            input_schema: Arc::new(
-                json!({ "type": "object", "properties": {}, "additionalProperties": false }),
-            ),
-        };
-        vec![ToolDefinition {
-            facts,
-            description: "notes when it starts",
-            output_schema: None,
-            in_mcp: false,
-            rest_only: false,
-        }]
+        let schema = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+        vec![upstream("witness", ToolClass::Read, schema)]
     }
 
     fn call(&self, _permit: Permit) -> Work<'_> {

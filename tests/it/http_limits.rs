@@ -1,13 +1,18 @@
 //! The server under strangers: who gets a place, and requests that can be read in two ways.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use policyguard::domain::Network;
+use policyguard::domain::{Arguments, Network, Timestamp, ToolClass};
+use policyguard::tools::{Output, Permit, ToolBackend, ToolDefinition, Work};
 use policyguard::transport::Limits;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use crate::support::House;
+use crate::support::tool::upstream;
 
 /// The places that are kept for health.
 const FOR_HEALTH: usize = 16;
@@ -204,4 +209,86 @@ async fn when_every_place_is_taken_health_is_still_told() {
         answer.ends_with("too many connections; try again in a little while"),
         "{answer}"
     );
+}
+
+/// A tool that waits until it is told to go on.
+#[derive(Default)]
+struct Slow {
+    started: Notify,
+    go_on: Notify,
+}
+
+impl ToolBackend for Slow {
+    fn definitions(&self) -> Vec<ToolDefinition> {
+        let schema = json!({ "type": "object", "properties": { "x": { "type": "array" } } });
+        vec![upstream("slow", ToolClass::Read, schema)]
+    }
+
+    fn call(&self, _permit: Permit) -> Work<'_> {
+        Box::pin(async move {
+            self.started.notify_one();
+            self.go_on.notified().await;
+            Ok(Output::of(json!({})))
+        })
+    }
+
+    fn plan(&self, _tool: &str, _arguments: &Arguments, _now: Timestamp) -> Option<Value> {
+        None
+    }
+}
+
+/// What a call holds is held until it has ended, though whoever asked for it has gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_costly_call_waits_for_another_and_a_cheap_one_does_not() {
+    let slow = Arc::new(Slow::default());
+    let backends = vec![Arc::clone(&slow) as Arc<dyn ToolBackend>];
+    let house = House::with_backends(
+        "modes: { NORMAL: { allowed_tools: [slow, list_services] } }",
+        backends,
+    )
+    .await;
+    let address = house.listen().await.to_string();
+    let costly = format!("[{}0]", "{},".repeat(9_000));
+    let arguments = format!(r#"{{"x":{costly}}}"#);
+    for (path, revision) in [
+        ("/tools/execute", ""),
+        ("/mcp", ""),
+        ("/mcp", "MCP-Protocol-Version: 2025-06-18\r\n"),
+    ] {
+        let asking = |tool: &str, arguments: &str| asking(path, revision, tool, arguments);
+        let first = asking("slow", &arguments);
+        let mut gone = TcpStream::connect(&address).await.unwrap();
+        gone.write_all(first.as_bytes()).await.unwrap();
+        slow.started.notified().await;
+        // It is reset, not only closed: somebody who closed may still listen.
+        gone.set_zero_linger().unwrap();
+        drop(gone);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let cheap = asking("list_services", "{}");
+        assert!(talk(&address, &[&cheap]).await.starts_with("HTTP/1.1 200"));
+        let second = asking("list_services", &arguments);
+        let pieces = [second.as_str()];
+        let mut waits = std::pin::pin!(talk(&address, &pieces));
+        let waited = tokio::time::timeout(Duration::from_millis(300), waits.as_mut()).await;
+        assert!(waited.is_err(), "{path}: {waited:?}");
+        slow.go_on.notify_one();
+        assert!(waits.await.starts_with("HTTP/1.1 200"), "{path}");
+    }
+}
+
+/// The bytes of a request for this tool; the connection ends with it.
+fn asking(path: &str, header: &str, tool: &str, arguments: &str) -> String {
+    let body = if path == "/mcp" {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+        )
+    } else {
+        format!(r#"{{"tool_name":"{tool}","arguments":{arguments}}}"#)
+    };
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\n{header}Connection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use policyguard::domain::{Annotations, Arguments, Owner, Roles, Timestamp, ToolClass, ToolFacts};
+use policyguard::domain::{Arguments, Timestamp, ToolClass};
 use policyguard::tools::{Output, Permit, ToolBackend, ToolDefinition, Work};
 use policyguard::transport::rest::Service;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::patterns::vectors;
 use crate::support::House;
+use crate::support::tool::upstream;
 
 const REVISION: &str = "2026-07-28";
 const ALLOW_ALL: &str = "default_decision: allow\n";
@@ -24,23 +25,13 @@ struct Asking;
 
 impl ToolBackend for Asking {
     fn definitions(&self) -> Vec<ToolDefinition> {
-        let definition = |name: &str| ToolDefinition {
-            facts: ToolFacts {
-                name: Arc::from(name),
-                server: Arc::from("test"),
-                owner: Owner::Upstream,
-                class: ToolClass::Read,
-                annotations: Annotations::default(),
-                needs: Roles::NONE,
-                safety: false,
-                asks: false,
-                quarantined: false,
-                input_schema: Arc::new(json!({ "type": "object", "properties": {} })),
-            },
-            description: "asks once",
-            output_schema: None,
+        let definition = |name| ToolDefinition {
             in_mcp: true,
-            rest_only: false,
+            ..upstream(
+                name,
+                ToolClass::Read,
+                json!({ "type": "object", "properties": {} }),
+            )
         };
         vec![definition("asks"), definition("asks_otherwise")]
     }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::census::{Census, Limits};
 use super::connection::{self, Peer, Shared};
-use crate::transport::body::Held;
+use crate::transport::held::Held;
 use crate::transport::metrics::DoorMetrics;
 use crate::transport::rest::Service;
 

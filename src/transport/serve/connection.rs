@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::framing::{self, Unsound};
 use super::watch::{DEADLINES, Watch};
 use super::watched::Watched;
-use crate::transport::body::{Bounded, Held, Progress, Share};
+use crate::transport::body::Bounded;
+use crate::transport::held::{Held, Progress, Share};
 use crate::transport::rest::Service;
 
 /// The longest head of a request, and what is read ahead of its body, in bytes.
@@ -63,13 +64,17 @@ where
     } = shared;
     let answer = service_fn(|request: Request<Incoming>| {
         let (service, watch) = (service.clone(), watch.clone());
-        // Counted until the answer begins: so long the handler holds what was read.
+        // Counted until the answer begins: so long the handler lives, also when who asked has gone.
         let share = (!request.body().is_end_stream()).then(|| Share::of(&held));
         let request = received(request, peer, &watch, share.as_ref());
         async move {
             let unsound = request.extensions().get::<Unsound>().is_some();
             let listens = request.method() == Method::GET;
-            let mut response = service.open(request).await;
+            let answer = service.open(request);
+            let mut response = match &share {
+                Some(share) => Arc::clone(share).holding(answer).await,
+                None => answer.await,
+            };
             if listens && is_stream(&response) {
                 watch.streams();
             }

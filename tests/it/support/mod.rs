@@ -9,6 +9,7 @@ pub(crate) mod golden; // files that tests write and people read
 pub(crate) mod house; // a whole gateway, without a port
 pub(crate) mod http; // a blocking client
 pub(crate) mod mcp; // a client of /mcp
+pub(crate) mod tool; // tools of other servers
 
 pub(crate) use golden::assert_golden;
 pub(crate) use house::{House, Reply, shipped};
