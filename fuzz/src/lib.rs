@@ -61,6 +61,7 @@ pub fn call(name: &str, arguments: Map<String, Value>) -> Arc<ActionRequest> {
             roles: Roles::of(&[Role::Agent]),
             acted_by: None,
             authentication: Authentication::Local,
+            credential: None,
         },
         action: ActionType::ToolCall,
         resource: Resource { name: name.into() },

@@ -1,8 +1,11 @@
 //! The composition root: a configuration becomes opened stores, rooms and doors. The only room that names every other.
 
+mod bootstrap; // the first administrator's key
 mod doors; // what is served where
 mod figures; // what is measured
+mod identities; // who is believed to be who
 mod places; // where things are
+mod rooms; // the road through the rooms
 mod room; // whether there is room for more records
 mod start; // what holds at the first moment
 mod tasks; // what goes on beside calls
@@ -18,21 +21,23 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{ChangeNote, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::decision_point::{DecisionPoint, Gate, Rates};
+use crate::decision_point::Gate;
 use crate::domain::Clock;
-use crate::governance::{self, Books, CallRoles, Facts, Governance, Policies, Suspender};
-use crate::identity::{LocalAuthenticator, Sessions};
+use crate::governance::{self, Facts, Policies, Suspender};
+use crate::identity::Keys;
 use crate::incidents::{Incidents, Suspend};
-use crate::pipeline::{Pipeline, RoadValues, Stations, TOOL_DEADLINE};
+use crate::pipeline::{Pipeline, TOOL_DEADLINE};
 use crate::storage::{Store, StoreError};
 use crate::telemetry::{Health, Metrics};
-use crate::tools::{Catalog, CloudBackend, ToolBackend, ToolDefinition};
+use crate::tools::{CloudBackend, ToolBackend, ToolDefinition};
 use crate::transport::DoorMetrics;
 use crate::transport::mcp;
 use crate::transport::rest::{Hosts, Streams};
 
 use room::RoomWatch;
+use rooms::Rooms;
 
+pub use bootstrap::FirstKey;
 pub use tasks::Fatal;
 
 /// Why the gateway does not open.
@@ -97,6 +102,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// The figures for Prometheus.
     pub metrics: Arc<Metrics>,
+    /// Credentials, and the people behind them.
+    pub keys: Arc<Keys>,
     /// Makes versions of the policy.
     versions: Arc<Policies>,
     facts: Facts,
@@ -129,9 +136,7 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_with(config: &Config, parts: Parts) -> Result<Self, OpenError> {
-        let Parts {
-            clock, backends, ..
-        } = parts;
+        let (clock, backends) = (parts.clock, parts.backends);
         let store = places::store(&config.data_dir)?;
         let cloud = start::cloud(&store)?;
         let definitions = definitions(&cloud, &backends);
@@ -152,9 +157,8 @@ impl App {
             clock: &*clock,
         };
         let gate = first.gate(&recorder, &clock).await?;
-        let suspend = parts
-            .suspend
-            .unwrap_or_else(|| Arc::new(Suspender::new(Arc::clone(&gate))));
+        let own = Suspender::new(Arc::clone(&gate));
+        let suspend = parts.suspend.unwrap_or_else(|| Arc::new(own));
         let watched = start::Watched {
             config,
             store: &store,
@@ -164,6 +168,7 @@ impl App {
         let incidents = watched.incidents(suspend, recovery.last_at).await?;
         let mut offers: Vec<Arc<dyn ToolBackend>> = vec![cloud];
         offers.extend(backends);
+        let keys = identities::keys(&store, &recorder)?;
         let inspector = Arc::new(Inspector::new(store.reader()?));
         let releases = Arc::clone(store.states()) as Arc<_>;
         let versions = Arc::new(Policies::new(compiler, releases, config.loosening));
@@ -176,6 +181,7 @@ impl App {
             facts: &facts,
             inspector: &inspector,
             incidents: &incidents,
+            keys: &keys,
             tool_deadline: parts.tool_deadline,
         };
         let pipeline = rooms.road(offers, config)?;
@@ -193,6 +199,7 @@ impl App {
             inspector,
             incidents,
             recorder,
+            keys,
             versions,
             facts,
             policies,
@@ -236,6 +243,9 @@ impl App {
         self.running.close();
         self.running.wait().await;
         self.incidents.close().await;
+        if let Err(fault) = self.keys.write_uses().await {
+            tracing::warn!(%fault, "when keys were last used is not written");
+        }
         self.recorder.write_counts();
         let note = ChangeNote::new("stop", "gateway").with("pid", json!(std::process::id()));
         if let Err(fault) = self.recorder.change(note, Vec::new(), None).await {
@@ -249,73 +259,6 @@ impl App {
 /// Which hosts and origins are served.
 fn hosts(config: &Config) -> Hosts {
     Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins)
-}
-
-/// The rooms below the road.
-struct Rooms<'a> {
-    store: &'a Store,
-    versions: &'a Arc<Policies>,
-    recorder: &'a Recorder,
-    gate: &'a Arc<Gate>,
-    clock: &'a Arc<dyn Clock>,
-    facts: &'a Facts,
-    inspector: &'a Arc<Inspector>,
-    incidents: &'a Incidents,
-    tool_deadline: Duration,
-}
-
-impl Rooms<'_> {
-    /// The road through the rooms, to these backends and the gateway's own.
-    fn road(
-        &self,
-        mut offers: Vec<Arc<dyn ToolBackend>>,
-        config: &Config,
-    ) -> Result<Arc<Pipeline>, OpenError> {
-        let internal = |fault: &dyn std::fmt::Display| OpenError::Internal(fault.to_string());
-        let clock = Arc::clone(self.clock);
-        let decision_point = Arc::new(
-            DecisionPoint::new(
-                Arc::clone(self.gate),
-                self.recorder.clone(),
-                Arc::clone(&self.facts.health),
-                Arc::new(CallRoles::new(Arc::clone(self.gate))),
-                clock,
-            )
-            .with_rates(Rates::new(&config.rates)),
-        );
-        let books = Books {
-            inspector: Arc::clone(self.inspector),
-            cursors: self.store.cursors(),
-            policies: Arc::clone(self.versions),
-            modes: Arc::clone(self.store.states()) as Arc<_>,
-        };
-        let governance = Governance::new(
-            Arc::clone(&decision_point),
-            books,
-            self.facts.clone(),
-            self.incidents.clone(),
-            config.data_dir.clone(),
-        );
-        offers.push(Arc::new(governance));
-        let sessions = Sessions::open(&**self.store.states(), self.clock.monotonic())
-            .map_err(|fault| OpenError::Store(fault.to_string()))?;
-        let authenticator = LocalAuthenticator::new(config.mcp_role.roles());
-        let authenticator = authenticator.map_err(|fault| internal(&fault))?;
-        let pipeline = Arc::new(Pipeline::new(Stations {
-            authenticator: Box::new(authenticator),
-            registry: Arc::clone(self.gate.registry()),
-            decision_point: Arc::clone(&decision_point),
-            catalog: Arc::new(Catalog::new(&offers).map_err(|fault| internal(&fault))?),
-            recorder: self.recorder.clone(),
-            clock: Arc::clone(self.clock),
-            sessions: Arc::new(sessions),
-            deadline: self.tool_deadline,
-        }));
-        decision_point
-            .values()
-            .ask_through(Arc::new(RoadValues(Arc::downgrade(&pipeline))));
-        Ok(pipeline)
-    }
 }
 
 /// Every tool there will be: the rules are compiled for them before the road that leads to them exists.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::audit::{self, ChangeNote, DurabilityPolicy, Recorder, Recovery, Redactor, StateChange};
-use crate::config::{AuthMode, Config};
+use crate::config::Config;
 use crate::decision_point::{Gate, Moment, Situation};
 use crate::domain::{
     Agent, AgentId, Clock, Health, IdSequence, Integrity, LockdownState, ModeState,
@@ -80,9 +80,7 @@ pub(super) fn facts(
     if health.is_empty() {
         health = cloud.health().into_iter().collect();
     }
-    let auth = match config.auth {
-        AuthMode::Local => "local",
-    };
+    let auth = config.auth.as_str();
     let tools = OnceLock::from(definitions);
     Ok(Facts {
         auth,

@@ -14,7 +14,7 @@ use crate::decision_point::{Gate, keep_time};
 use crate::governance::{self, Facts, LOCKDOWN_FILE, Policies};
 use crate::policy_admin;
 
-use super::App;
+use super::{App, bootstrap};
 
 /// How often the lockdown file is looked for; it must be seen within a second.
 const LOOK: Duration = Duration::from_millis(400);
@@ -51,6 +51,11 @@ impl App {
             Arc::clone(&self.inspector),
         ));
         tasks.spawn(self.room.clone().keep());
+        tasks.spawn(bootstrap::keep_keys(
+            Arc::clone(&self.keys),
+            Arc::clone(&self.gate),
+            self.data_dir.join(bootstrap::FILE),
+        ));
         tasks.spawn(self.incidents.clone().keep());
         tasks
     }

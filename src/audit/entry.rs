@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::record::AuditRecord;
 use super::render::Body;
 use crate::domain::{
-    Agent, AgentId, Digest, Health, Incident, LockdownState, ModeState, PolicyId, Session,
-    Timestamp,
+    Agent, AgentId, ApiKey, Digest, Health, Incident, KeyId, LockdownState, ModeState, PolicyId,
+    Session, Timestamp, User,
 };
 
 /// Every change of stored state there is. Each is written in the transaction of its record, or not at all.
@@ -49,6 +49,12 @@ pub enum StateChange {
     },
     /// Keeps an incident. Holds if the new revision follows the stored one.
     PutIncident(Box<Incident>),
+    /// Keeps an API key. Holds if the new revision follows the stored one.
+    PutKey(Box<ApiKey>),
+    /// Keeps a person. Holds if the new revision follows the stored one.
+    PutUser(Box<User>),
+    /// Keeps when keys were last used; one that is not there is passed over.
+    UseKeys(Vec<(KeyId, Timestamp)>),
     /// Keeps a client's session.
     OpenSession(Session),
     /// Forgets a session; one that is not there is passed over.

@@ -40,3 +40,12 @@ pub struct Conflict {
     /// The revision that is stored; 0 for none.
     pub stored: u64,
 }
+
+/// Why a change did not happen.
+#[derive(Debug)]
+pub enum ChangeError<E> {
+    /// It was refused before anything was written.
+    Refused(E),
+    /// It could not be written; nothing changed.
+    Audit(AuditError),
+}

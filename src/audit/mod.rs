@@ -34,7 +34,7 @@ pub use columns::{Columns, NONE, action_code, kind_code, status_code};
 pub use compliance::{Counts, Standing, Tally, counted};
 pub use config::{Config, DurabilityPolicy};
 pub use entry::{Durability, Entry, PolicyVersion, Release, StateChange};
-pub use error::{AuditError, Conflict};
+pub use error::{AuditError, ChangeError, Conflict};
 pub use ids::{action_sequence, record_id, record_sequence};
 pub use inspector::{ChainState, Inspector};
 pub use metrics::TrailMetrics;

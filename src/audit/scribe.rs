@@ -111,6 +111,8 @@ impl ChangeNote {
             "incident" => "incident_id",
             "mode" => "mode",
             "policy" => "policy_id",
+            "key" => "key_id",
+            "user" => "user_id",
             _ => return None,
         };
         self.details.get(name)?.as_str()
@@ -305,7 +307,7 @@ fn actor(decision: &Decision) -> Actor {
     Actor {
         acted_by: principal.acted_by.clone(),
         agent_id: Arc::from(principal.agent_id.as_str()),
-        credential_id: None,
+        credential_id: principal.credential.clone(),
         roles: principal.roles.iter().collect(),
         trust: Some(principal.trust),
     }

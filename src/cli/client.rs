@@ -59,6 +59,7 @@ impl Find<'_> {
             match App::open(self.config).await {
                 Ok(app) => {
                     let service = app.command_service();
+                    let service = service.with_key(self.config.api_key.clone());
                     return Ok(Gateway::Own(Box::new(app), service));
                 }
                 // An owner without a socket is another command, or a gateway that is about to open its doors.
@@ -100,6 +101,7 @@ impl Find<'_> {
             )));
         }
         let client = Client::at(&base).map_err(|fault| unanswered(&fault, &base))?;
+        let client = client.with_key(self.config.api_key.as_ref());
         Ok(Some(Gateway::Running { client, at: base }))
     }
 
@@ -107,6 +109,7 @@ impl Find<'_> {
         let socket = self.config.data_dir.join(SOCKET);
         let at = socket.display().to_string();
         let client = Client::behind(&socket).map_err(|fault| unanswered(&fault, &at))?;
+        let client = client.with_key(self.config.api_key.as_ref());
         Ok(Gateway::Running { client, at })
     }
 }

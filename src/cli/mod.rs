@@ -12,12 +12,14 @@ mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve
+mod keys; // credentials
 mod lockdown; // lockdown on | off | --drill
 mod mode; // mode get | set
 mod output; // text for people, JSON for machines
 mod policy; // policy check | simulate | explain | test
 mod serve; // serve
 mod stdio; // stdio
+mod users; // people
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -75,9 +77,12 @@ struct Global {
     /// Doors to open: http, stdio or both [default: http]
     #[arg(long, global = true, help_heading = "Settings")]
     transport: Option<String>,
-    /// Who is believed to be who; only `local` exists yet [default: local]
+    /// Who is believed to be who: local or credentials [default: local]
     #[arg(long, global = true, help_heading = "Settings")]
     auth: Option<String>,
+    /// Let callers without a credential in, as agent `anonymous` with trust low
+    #[arg(long, global = true, help_heading = "Settings")]
+    insecure: bool,
     /// What models over MCP may do with the gateway: agent, operator, admin [default: agent]
     #[arg(long, global = true, value_name = "ROLE", help_heading = "Settings")]
     mcp_role: Option<String>,
@@ -114,6 +119,10 @@ enum Command {
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
     Agent(agent::AgentArgs),
+    /// Make, list, rotate and revoke API keys
+    Keys(keys::KeysArgs),
+    /// Look after the people who work with the gateway
+    Users(users::UsersArgs),
     /// Halt everything but status reads, lift it again, or prove that it would work
     Lockdown(lockdown::LockdownArgs),
     /// Check, test, simulate and explain policies
@@ -183,6 +192,11 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             return Ok(Exit::Ok);
         }
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
+        Some(Command::Keys(args)) => {
+            if let Some(done) = keys::new(args) {
+                return done;
+            }
+        }
         _ => {}
     }
     let config = configure(&global, command.as_ref())?;
@@ -199,6 +213,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Stdio(identity)) => block_on(stdio::run(&config, global.url, identity)),
         Some(Command::Mode(args)) => block_on(mode::run(&find, &args, format)),
         Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
+        Some(Command::Keys(args)) => block_on(keys::run(&find, &args, format)),
+        Some(Command::Users(args)) => block_on(users::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
@@ -223,9 +239,11 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         ("log.level", &global.log_level),
         ("log.format", &global.log_format),
     ];
+    let insecure = global.insecure.then(|| ("insecure", "true".to_owned()));
     let values = named
         .into_iter()
         .filter_map(|(key, value)| Some((key, value.clone()?)))
+        .chain(insecure)
         .collect();
     let config = load(&Flags {
         config: global.config.clone(),

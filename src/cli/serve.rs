@@ -1,12 +1,12 @@
 //! `serve`: opens the doors, says where they are, and stops without cutting anyone off.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::App;
-use crate::config::{Config, Transport};
+use crate::app::{App, FirstKey};
+use crate::config::{AuthMode, Config, Transport};
 use crate::domain::LocalRole;
 use crate::transport::{Doors, Limits, serve};
 
@@ -34,7 +34,10 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         }
     };
     let mut tasks = app.start_tasks();
-    announce(config, &app, &doors.address()?.to_string())?;
+    let first = app
+        .first_key(config, std::io::stderr().is_terminal())
+        .await?;
+    announce(config, &app, &doors.address()?.to_string(), &first)?;
     let stop = app.stopping();
     let told = stop.clone();
     tasks.spawn(async move {
@@ -95,7 +98,7 @@ impl Signals {
 }
 
 /// A few lines: what runs, where the doors are, who is believed to be who.
-fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
+fn announce(config: &Config, app: &App, address: &str, first: &FirstKey) -> std::io::Result<()> {
     let situation = app.gate.situation();
     let bundle = situation.engine.bundle();
     let locked = if situation.lockdown.on {
@@ -115,12 +118,38 @@ fn announce(config: &Config, app: &App, address: &str) -> std::io::Result<()> {
          \x20 MCP     http://{address}/mcp, or `policyguard stdio` as a client's command\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
-         \x20 auth    local: whoever runs as this user is the operator over REST; do not expose this port{models}",
+         \x20 auth    {auth}{models}",
         version = env!("CARGO_PKG_VERSION"),
         socket = config.data_dir.join(SOCKET).display(),
         name = bundle.name,
         policy = situation.engine.version(),
         from = app.policy_place(),
         mode = situation.modes.mode,
+        auth = auth(config, first),
     )
+}
+
+/// Who is believed to be who, and how the first administrator gets in.
+fn auth(config: &Config, first: &FirstKey) -> String {
+    if config.auth == AuthMode::Local {
+        return "local: whoever runs as this user is the operator over REST; do not expose this port"
+            .to_owned();
+    }
+    let who = if config.insecure {
+        "INSECURE: callers without a credential are agent `anonymous` with trust low"
+    } else {
+        "credentials: every caller shows a key"
+    };
+    let first = match first {
+        FirstKey::NotNeeded => String::new(),
+        FirstKey::Configured(file) => {
+            format!("\n  FIRST   admin key: the one in {}", file.display())
+        }
+        FirstKey::InFile(file) => format!(
+            "\n  FIRST   admin key: in {}, until it is used or for 24 h",
+            file.display()
+        ),
+        FirstKey::Shown(key) => format!("\n  FIRST   admin key: {key}  (for 24 h, kept nowhere)"),
+    };
+    format!("{who}{first}")
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::Network;
 
-use super::Config;
+use super::{AuthMode, Config};
 
 /// A start that would leave the gateway open (exit 78).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,9 @@ pub enum ConfigError {
 
 /// Refuses a start that would leave the gateway open.
 pub(super) fn check(config: &Config) -> Result<(), Unsafe> {
-    local_means_loopback(&config.host)?;
+    if config.auth == AuthMode::Local {
+        local_means_loopback(&config.host)?;
+    }
     proxies_are_few(&config.trusted_proxies)
 }
 
@@ -47,20 +49,24 @@ fn proxies_are_few(trusted: &[Network]) -> Result<(), Unsafe> {
 
 /// Refuses to listen where strangers reach a gateway that believes everyone.
 fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
-    let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let loopback = address.map_or_else(
-        || host.eq_ignore_ascii_case("localhost"),
-        |address| address.is_loopback(),
-    );
-    if loopback {
+    if is_loopback(host) {
         return Ok(());
     }
     Err(Unsafe {
         problem: format!("`auth: local` believes every caller, so it does not listen on `{host}`"),
-        hint: "listen on 127.0.0.1 (`--host 127.0.0.1`), and put what authenticates callers in front of it; \
-               credentials of the gateway's own (`auth: credentials`) are not built yet"
+        hint: "ask callers for credentials (`--auth credentials`), or listen on 127.0.0.1 (`--host 127.0.0.1`); \
+               `--insecure` lets callers without one in as agent `anonymous` with trust low"
             .to_owned(),
     })
+}
+
+/// Whether only this machine reaches the address.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    address.map_or_else(
+        || host.eq_ignore_ascii_case("localhost"),
+        |address| address.is_loopback(),
+    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use crate::decision_point::RateLimits;
 use crate::domain::Network;
 
+use super::AuthMode;
 use super::values::Values;
 
 /// The longest body that can be allowed.
@@ -48,7 +49,7 @@ impl Limits {
             per_address: Some(per_address).filter(|limit| *limit > 0),
             trusted_proxies: networks("server.trusted_proxies", values),
             rates: rates(values),
-            identical_denials: limit("limits.identical_denials", values).map(NonZeroU32::get),
+            identical_denials: limit("limits.identical_denials", 10, values).map(NonZeroU32::get),
             audit_size: number(values.number("audit.max_size", STORE, "a number of bytes")),
         }
     }
@@ -58,17 +59,18 @@ impl Limits {
 fn rates(values: &mut Values<'_>) -> RateLimits {
     let burst = values.number("limits.burst", 1..=CALLS, "a number");
     RateLimits {
-        calls_per_second: limit("limits.calls_per_second", values),
-        critical_per_minute: limit("limits.critical_per_minute", values),
-        high_per_minute: limit("limits.high_per_minute", values),
+        calls_per_second: limit("limits.calls_per_second", 50, values),
+        critical_per_minute: limit("limits.critical_per_minute", 5, values),
+        high_per_minute: limit("limits.high_per_minute", 10, values),
         burst: NonZeroU32::new(number(burst)),
     }
 }
 
-/// A limit that holds for strangers, and in `auth: local`, which is all there is yet, only where somebody sets it.
-fn limit(key: &str, values: &mut Values<'_>) -> Option<NonZeroU32> {
+/// A limit that holds for strangers, and with `auth: local` only where somebody sets it.
+fn limit(key: &str, for_strangers: u32, values: &mut Values<'_>) -> Option<NonZeroU32> {
     if values.text(key).is_empty() {
-        return None;
+        let local = super::typed::auth(values) == AuthMode::Local;
+        return NonZeroU32::new(for_strangers).filter(|_| !local);
     }
     NonZeroU32::new(number(values.number(key, 0..=CALLS, "a number")))
 }

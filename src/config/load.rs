@@ -8,18 +8,14 @@ use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
 use super::typed::typed;
 use super::{Config, Resolved, ValueOrigin};
+use crate::domain::Secret;
 
 /// The file that is read when nobody names one, if it is there.
 const DEFAULT_FILE: &str = "policyguard.yaml";
 /// Variables with our prefix that are no settings but known.
-const OTHER_VARIABLES: [&str; 4] = [
-    "POLICYGUARD_CONFIG",
-    "POLICYGUARD_URL",
-    "POLICYGUARD_API_KEY",
-    BOOTSTRAP,
-];
-/// Names a key that would protect the gateway; without credentials it must not look as if it did.
-const BOOTSTRAP: &str = "POLICYGUARD_BOOTSTRAP_KEY_FILE";
+const OTHER_VARIABLES: [&str; 3] = ["POLICYGUARD_CONFIG", "POLICYGUARD_URL", API_KEY];
+/// The key with which commands ask a gateway. There is no flag for it: others see those.
+const API_KEY: &str = "POLICYGUARD_API_KEY";
 
 /// What the command line said, by setting key.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +116,9 @@ impl Layers<'_> {
         mut problems: Vec<String>,
     ) -> Result<Config, ConfigError> {
         let resolved = SETTINGS.iter().map(|setting| self.value(setting)).collect();
-        let config = typed(resolved, warnings, &mut problems);
+        let mut config = typed(resolved, warnings, &mut problems);
+        let key = self.environment.get(API_KEY).filter(|key| !key.is_empty());
+        config.api_key = key.map(|key| Secret::new(key.trim().as_bytes().to_vec()));
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
@@ -194,11 +192,6 @@ fn check_environment(
         } else if !named(name) {
             ignored.push(name.as_str());
         }
-    }
-    if environment.contains_key(BOOTSTRAP) {
-        problems.push(format!(
-            "`{BOOTSTRAP}` is set, but nobody is asked for a key: `auth: credentials` is not supported yet; unset it"
-        ));
     }
     if !ignored.is_empty() {
         warnings.push(format!(

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::decision_point::RateLimits;
-use crate::domain::{LocalRole, Network};
+use crate::domain::{LocalRole, Network, Secret};
 use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
@@ -28,6 +28,19 @@ pub use settings::{SETTINGS, Setting};
 pub enum AuthMode {
     /// Whoever stands on this machine.
     Local,
+    /// Whoever shows a credential.
+    Credentials,
+}
+
+impl AuthMode {
+    /// The mode's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Credentials => "credentials",
+        }
+    }
 }
 
 /// Which doors `serve` opens.
@@ -110,6 +123,12 @@ pub struct Config {
     pub transport: Transport,
     /// Who is believed to be who.
     pub auth: AuthMode,
+    /// Whether a caller without a credential is agent `anonymous` instead of nobody.
+    pub insecure: bool,
+    /// A key that opens a gateway which has no administrator yet.
+    pub bootstrap_key_file: Option<PathBuf>,
+    /// Whether an agent that nobody knows is registered by its first call.
+    pub auto_register: bool,
     /// What callers over MCP may do with the gateway (`spec/identity.md`, "Who is calling").
     pub mcp_role: LocalRole,
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives.
@@ -136,6 +155,8 @@ pub struct Config {
     pub violations: incidents::Config,
     /// How long an MCP session that nobody uses stays in memory.
     pub session_idle: Duration,
+    /// The key with which commands ask a gateway (`POLICYGUARD_API_KEY`).
+    pub api_key: Option<Secret>,
     /// Every setting with its origin.
     pub resolved: Vec<Resolved>,
     /// What the operator should know.

@@ -8,6 +8,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
+use super::check::is_loopback;
 use super::hosts;
 use super::limits::Limits;
 use super::values::Values;
@@ -57,8 +58,13 @@ pub(super) fn typed(
     );
     let (transport, mcp_role) = doors(values);
     let violations = violations(values);
+    let Trust {
+        auth,
+        insecure,
+        bootstrap_key_file,
+    } = Trust::read(values);
+    let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
-    supported(values);
     let policies = values.text("policies");
     Config {
         host: values.text("server.host").to_owned(),
@@ -75,7 +81,10 @@ pub(super) fn typed(
         policies: (!policies.is_empty()).then(|| PathBuf::from(policies)),
         loosening,
         transport,
-        auth: AuthMode::Local,
+        auth,
+        insecure,
+        bootstrap_key_file,
+        auto_register,
         mcp_role,
         log_level: values.text("log.level").to_owned(),
         log_format,
@@ -89,6 +98,7 @@ pub(super) fn typed(
         sync_everything,
         violations,
         session_idle,
+        api_key: None,
         warnings,
         resolved,
     }
@@ -124,11 +134,52 @@ fn doors(values: &mut Values<'_>) -> (Transport, LocalRole) {
     (transport, mcp_role)
 }
 
-/// Refuses what a later version will support: it must not look as if it held.
-fn supported(values: &mut Values<'_>) {
-    if values.text("auth") != "local" {
-        values.wrong("auth", "`local` (`credentials` is not supported yet)");
+const AUTH: [(&str, AuthMode); 2] = [
+    ("local", AuthMode::Local),
+    ("credentials", AuthMode::Credentials),
+];
+
+/// Who is believed to be who. Where strangers come in, nobody is believed for standing on this machine.
+pub(super) fn auth(values: &Values<'_>) -> AuthMode {
+    let open = values.text("insecure") == "true" && !is_loopback(values.text("server.host"));
+    if open || values.text("auth") == AuthMode::Credentials.as_str() {
+        AuthMode::Credentials
+    } else {
+        AuthMode::Local
     }
+}
+
+/// Who is believed to be who, and what goes with it.
+struct Trust {
+    auth: AuthMode,
+    insecure: bool,
+    bootstrap_key_file: Option<PathBuf>,
+}
+
+impl Trust {
+    fn read(values: &mut Values<'_>) -> Self {
+        values.word("auth", "`local` or `credentials`", &AUTH);
+        let (auth, insecure) = (auth(values), yes_or_no("insecure", values));
+        let file = values.text("credentials.bootstrap_key_file");
+        if auth == AuthMode::Local && !file.is_empty() {
+            let wanted =
+                "unset: with `auth: local` nobody is asked for a key; set `auth: credentials`";
+            values.wrong("credentials.bootstrap_key_file", wanted);
+        }
+        Self {
+            auth,
+            insecure,
+            bootstrap_key_file: (!file.is_empty()).then(|| PathBuf::from(file)),
+        }
+    }
+}
+
+fn yes_or_no(key: &str, values: &mut Values<'_>) -> bool {
+    values.word(
+        key,
+        "`true` or `false`",
+        &[("false", false), ("true", true)],
+    )
 }
 
 /// When an agent is suspended for its denials.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use crate::audit::{AuditError, ChangeNote, OutcomeOf, Recorder, StateChange};
+use crate::audit::{AuditError, ChangeError, ChangeNote, OutcomeOf, Recorder, StateChange};
 use crate::domain::{Agent, AgentId, Clock};
 use crate::policy::Decision;
 use crate::registry::{Registry, RegistryUnread};
@@ -41,15 +41,6 @@ pub struct AgentEdit {
     pub changes: Vec<StateChange>,
     /// The decision of which the record is the outcome, when a call makes the change.
     pub of: Option<OutcomeOf>,
-}
-
-/// Why a change did not happen.
-#[derive(Debug)]
-pub enum ChangeError<E> {
-    /// It was refused before anything was written.
-    Refused(E),
-    /// It could not be written; nothing changed.
-    Audit(AuditError),
 }
 
 /// Changes of so many agents are written side by side.

@@ -17,14 +17,15 @@ use std::sync::Arc;
 
 use crate::audit::{AuditError, Caller, Recorded, Recorder, Simulated};
 use crate::domain::{
-    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Owner, Principal,
-    Purpose, QuotaVerdict, Resource, Stated,
+    ActionId, ActionRequest, ActionType, Arguments, Clock, CorrelationId, Principal, Purpose,
+    QuotaVerdict, Resource, Stated,
 };
 use crate::modes::HealthBook;
 use crate::policy::{Code, Decision, Effect, Explanation};
 
+pub use crate::audit::ChangeError;
 pub use expiry::keep_time;
-pub use gate::{AgentEdit, ChangeError, Edit, Gate, Stale};
+pub use gate::{AgentEdit, Edit, Gate, Stale};
 pub use limits::{RateLimits, Rates};
 pub use metrics::{DecisionMetrics, SituationGauges};
 pub use registration::NotRegistered;
@@ -248,12 +249,7 @@ impl DecisionPoint {
         let arguments = engine.complete(&ask.resource.name, ask.arguments.clone());
         let mut context = facts::context(situation, Moment::of(&*self.clock), &self.health);
         context.quota.clone_from(&ask.quota);
-        if engine
-            .tool(&ask.resource.name)
-            .is_some_and(|tool| tool.owner == Owner::Gateway)
-        {
-            context.required = self.requirements.needs(ask);
-        }
+        context.required = self.requirements.needs(ask);
         let sources = engine.value_sources(&ask.resource.name);
         if !sources.is_empty() {
             context.values = self

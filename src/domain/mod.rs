@@ -4,6 +4,7 @@ mod action; // what kind of act
 mod agent; // who is registered
 mod canonical; // one way to write JSON for hashing
 mod context; // what we found out, apart from what the caller says
+mod credential; // keys and the people behind them
 mod digest; // one way to hash
 mod id; // names for agents, actions, policies
 mod incident; // what somebody should look at
@@ -26,6 +27,7 @@ pub use canonical::{canonical_json, write_canonical, write_canonical_object};
 pub use context::{
     ApprovalEvidence, Context, Health, Integrity, OverrideEvidence, QuotaVerdict, Stated, ValueList,
 };
+pub use credential::{ApiKey, Holder, KeyId, User, UserStatus};
 pub use digest::Digest;
 pub use id::{
     ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, IncidentId, PolicyId,

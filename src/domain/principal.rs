@@ -149,6 +149,18 @@ impl Roles {
         self.0 & (1 << role as u8) != 0
     }
 
+    /// The roles that are in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The roles of this set that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether the sets share a role.
     #[must_use]
     pub const fn meets(self, other: Self) -> bool {
@@ -183,6 +195,23 @@ pub enum Authentication {
     Local,
     /// By being the gateway's own code.
     Internal,
+    /// By an API key.
+    Key,
+    /// By a token of an issuer that is configured.
+    Token,
+    /// Not at all, and let in all the same because the operator said so (`--insecure`).
+    Anonymous,
+}
+
+impl Authentication {
+    /// Whether it stands for somebody who was let in.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Local | Self::Internal | Self::Key | Self::Token | Self::Anonymous => true,
+        }
+    }
 }
 
 /// Whether an agent may act at all.
@@ -236,4 +265,6 @@ pub struct Principal {
     pub acted_by: Option<AgentId>,
     /// How the caller proved who it is.
     pub authentication: Authentication,
+    /// The public part of the credential that it showed.
+    pub credential: Option<Arc<str>>,
 }

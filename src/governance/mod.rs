@@ -10,6 +10,7 @@ mod call_roles; // which roles a call needs for its arguments
 mod grants; // tools: EMERGENCY for seconds
 mod incident_scope; // tools: which services an incident touches
 mod incidents; // tools: what somebody should look at
+mod keys; // tools: credentials and people
 mod json_text; // arguments as values or as JSON text
 mod lockdown; // tools: halt, and the drill of it
 mod policies; // tools: versions of the policy
@@ -30,6 +31,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
+use crate::identity::Keys;
 use crate::incidents::Incidents;
 use crate::modes::ModeStore;
 use crate::policy::Bundle;
@@ -51,6 +53,7 @@ pub struct Governance {
     policies: Arc<Policies>,
     modes: Arc<dyn ModeStore>,
     incidents: Incidents,
+    keys: Arc<Keys>,
     data_dir: PathBuf,
 }
 
@@ -64,6 +67,8 @@ pub struct Books {
     pub policies: Arc<Policies>,
     /// The modes that held.
     pub modes: Arc<dyn ModeStore>,
+    /// Credentials, and the people behind them.
+    pub keys: Arc<Keys>,
 }
 
 impl Governance {
@@ -81,6 +86,7 @@ impl Governance {
             cursors,
             policies,
             modes,
+            keys,
         } = books;
         Self {
             decision_point,
@@ -90,12 +96,17 @@ impl Governance {
             policies,
             modes,
             incidents,
+            keys,
             data_dir,
         }
     }
 
     fn gate(&self) -> &Gate {
         self.decision_point.gate()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gate().clock().now()
     }
 
     fn reader(&self) -> Arc<dyn TrailReader> {
@@ -143,6 +154,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
             compliance::definition(),
         ],
         agents::definitions(),
+        keys::definitions(),
         question::definitions(),
         policies::definitions(),
         incidents::definitions(),
@@ -192,6 +204,12 @@ impl ToolBackend for Governance {
                 "suspend_agent" => agents::suspend(self, &permit).await,
                 "reinstate_agent" => agents::reinstate(self, &permit).await,
                 "remove_agent" => agents::remove(self, &permit).await,
+                "create_key" => keys::create(self, &permit).await,
+                "list_keys" => keys::list_keys(self, &permit),
+                "rotate_key" => keys::rotate(self, &permit).await,
+                "revoke_key" => keys::revoke(self, &permit).await,
+                "put_user" => keys::put_user(self, &permit).await,
+                "list_users" => keys::list_users(self, &permit),
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,

@@ -3,7 +3,7 @@
 use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, LocalRole, Role, Roles};
 
-use super::{Authenticator, Credentials, Identity, Unauthenticated};
+use super::{Authenticator, Credentials, Identity, Kind, Unauthenticated};
 
 /// Accepts whoever stands on this machine; the roles follow from the door.
 #[derive(Debug)]
@@ -35,27 +35,33 @@ impl LocalAuthenticator {
     fn person(&self) -> Identity {
         Identity {
             id: self.operator.clone(),
+            kind: Kind::Local,
             roles: Roles::ALL,
             authentication: Authentication::Local,
             may_act_for_others: true,
+            credential: None,
         }
     }
 
     fn model(&self) -> Identity {
         Identity {
             id: self.agent.clone(),
+            kind: Kind::Agent,
             roles: self.models,
             authentication: Authentication::Local,
             may_act_for_others: self.models.has(Role::Operator),
+            credential: None,
         }
     }
 
     fn gateway(&self) -> Identity {
         Identity {
             id: self.gateway.clone(),
+            kind: Kind::Local,
             roles: Roles::ALL,
             authentication: Authentication::Internal,
             may_act_for_others: false,
+            credential: None,
         }
     }
 }
@@ -68,9 +74,10 @@ impl Authenticator for LocalAuthenticator {
     ) -> Result<Identity, Unauthenticated> {
         match (door, credentials) {
             (Door::Internal, Credentials::Internal) => Ok(self.gateway()),
-            (Door::Internal, Credentials::None | Credentials::Started { .. }) => {
-                Err(Unauthenticated)
-            }
+            (
+                Door::Internal,
+                Credentials::None | Credentials::Started { .. } | Credentials::Shown(_),
+            ) => Err(Unauthenticated),
             (Door::Stdio, Credentials::Started { agent_id, role }) => Ok(Identity {
                 id: agent_id.clone(),
                 roles: role.roles(),

@@ -20,8 +20,7 @@ impl Client {
         headers: Headers,
     ) -> Result<Events, OutboundError> {
         let request = self
-            .inner
-            .post(format!("{}{path}", self.base))
+            .request(reqwest::Method::POST, path)
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
             .body(json);
@@ -34,8 +33,7 @@ impl Client {
     /// When nobody answers.
     pub async fn listen(&self, path: &str, headers: Headers) -> Result<Events, OutboundError> {
         let request = self
-            .inner
-            .get(format!("{}{path}", self.base))
+            .request(reqwest::Method::GET, path)
             .header("accept", "text/event-stream");
         let opened = self.open(request, headers);
         tokio::time::timeout(OPENING, opened)
@@ -48,7 +46,7 @@ impl Client {
     /// # Errors
     /// When nobody answers.
     pub async fn end(&self, path: &str, headers: Headers) -> Result<(), OutboundError> {
-        let request = self.inner.delete(format!("{}{path}", self.base));
+        let request = self.request(reqwest::Method::DELETE, path);
         self.open(request, headers).await.map(drop)
     }
 

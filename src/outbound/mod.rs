@@ -6,6 +6,10 @@ mod message; // JSON-RPC
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+
+use crate::domain::Secret;
+
 /// How long an answer may take; verifying a long trail takes longest.
 const DEADLINE: Duration = Duration::from_mins(5);
 
@@ -35,6 +39,8 @@ pub enum OutboundError {
 pub struct Client {
     inner: reqwest::Client,
     base: String,
+    /// What is shown as credential.
+    key: Option<HeaderValue>,
 }
 
 impl Client {
@@ -61,7 +67,30 @@ impl Client {
         Ok(Self {
             inner,
             base: base.to_owned(),
+            key: None,
         })
+    }
+
+    /// The same, asking with this key; what no header can hold is no key.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<&Secret>) -> Self {
+        let bearer = |key: &Secret| {
+            let bytes = [b"Bearer ", key.expose()].concat();
+            let mut value = HeaderValue::from_bytes(&bytes).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        };
+        self.key = key.and_then(bearer);
+        self
+    }
+
+    /// A request that shows the key.
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.inner.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.header(AUTHORIZATION, key),
+            None => request,
+        }
     }
 
     /// Opens a stream of events, behind the event of this id if one is named.
@@ -69,7 +98,7 @@ impl Client {
     /// # Errors
     /// When nobody answers within half a minute.
     pub async fn events(&self, path: &str, after: Option<&str>) -> Result<Events, OutboundError> {
-        let mut request = self.inner.get(format!("{}{path}", self.base));
+        let mut request = self.request(reqwest::Method::GET, path);
         if let Some(id) = after {
             request = request.header("last-event-id", id);
         }
@@ -92,7 +121,7 @@ impl Client {
         json: Option<String>,
     ) -> Result<(u16, Vec<u8>), OutboundError> {
         let method = method.parse().unwrap_or(reqwest::Method::GET);
-        let mut request = self.inner.request(method, format!("{}{path}", self.base));
+        let mut request = self.request(method, path);
         if let Some(json) = json {
             request = request
                 .header("content-type", "application/json")

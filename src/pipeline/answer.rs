@@ -72,7 +72,10 @@ pub enum Unanswered {
     /// The caller names an agent for whom it may not act.
     #[error(transparent)]
     NotForThem(RegistryRefusal),
-    /// The trail or the store takes no record.
+    /// Nobody knows the agent, and too many registered themselves already.
+    #[error("{0}")]
+    Full(String),
+    /// The trail or the store takes no record of it.
     #[error("the audit trail takes no record: {why}")]
     Unavailable {
         /// The attempt.
@@ -88,6 +91,9 @@ pub enum Unanswered {
         /// Why, for the log.
         why: String,
     },
+    /// Nobody knows the agent, and its registration could not be put on record.
+    #[error("the agent could not be registered: {0}")]
+    Unregistered(String),
     /// Policy or mode changed again and again while it was decided.
     #[error("the policy or mode kept changing while the call was decided")]
     Unsettled {

@@ -26,7 +26,8 @@ use crate::tools::{Catalog, Line, Permit};
 
 // What doors need of the rooms below: where a call came from, with which credential, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
-pub use crate::identity::Credentials;
+pub use crate::domain::Role;
+pub use crate::identity::{Credentials, KeyText, Shown};
 pub use crate::policy::{Code, Decision, Effect, Explanation};
 
 use closing::Closing;
@@ -54,6 +55,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     sessions: Arc<Sessions>,
     deadline: Duration,
+    auto_register: bool,
     metrics: PipelineMetrics,
 }
 
@@ -75,6 +77,8 @@ pub struct Stations {
     pub sessions: Arc<Sessions>,
     /// The longest a tool may take.
     pub deadline: Duration,
+    /// Whether an agent that nobody knows is registered by its first call.
+    pub auto_register: bool,
 }
 
 impl Pipeline {
@@ -90,6 +94,7 @@ impl Pipeline {
             clock,
             sessions,
             deadline,
+            auto_register,
         } = stations;
         Self {
             authenticator,
@@ -100,6 +105,7 @@ impl Pipeline {
             clock,
             sessions,
             deadline,
+            auto_register,
             metrics: PipelineMetrics::default(),
         }
     }
@@ -120,6 +126,7 @@ impl Pipeline {
 
     async fn walk(&self, call: Call) -> Result<Answer, Unanswered> {
         let identity = self.admit(&call.caller, &call.credentials)?;
+        self.welcome(&call, &identity).await?;
         let caller = call.caller.clone();
         let line = call.line.clone();
         let shadow = call.shadow;

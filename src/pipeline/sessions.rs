@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::audit::{Caller, ChangeNote, StateChange};
-use crate::domain::{AgentId, Session};
+use crate::domain::{AgentId, Roles, Session};
 use crate::identity::{Credentials, NoPlace, Sessions};
 
 use super::{Pipeline, Unanswered};
@@ -43,6 +43,13 @@ impl Pipeline {
         credentials: &Credentials,
     ) -> Result<AgentId, Unanswered> {
         self.admit(caller, credentials).map(|identity| identity.id)
+    }
+
+    /// What the caller may do with the gateway; `None` when its credential is not accepted.
+    #[must_use]
+    pub fn roles(&self, caller: &Caller, credentials: &Credentials) -> Option<Roles> {
+        let identity = self.authenticator.authenticate(caller.door, credentials);
+        identity.ok().map(|identity| identity.roles)
     }
 
     /// The session of this name, if it is the caller's.

@@ -1,8 +1,7 @@
 //! The stages before the rules that look at who, what and in which mode: 1 to 9.
 
 use crate::domain::{
-    ActionType, Authentication, Integrity, PrincipalStatus, Purpose, check_run_name, check_target,
-    check_tool_name,
+    ActionType, Integrity, PrincipalStatus, Purpose, check_run_name, check_target, check_tool_name,
 };
 
 use super::code::Code;
@@ -73,10 +72,10 @@ impl<T: Trace> Evaluation<'_, T> {
     /// Stage 3.
     pub(super) fn caller(&mut self) -> Passed {
         let principal = &self.request.principal;
-        match (principal.status, principal.authentication) {
-            (PrincipalStatus::Suspended, _) => Err(verdict::suspended(&principal.agent_id)),
-            (PrincipalStatus::Active, Authentication::None) => Err(verdict::unauthenticated()),
-            (PrincipalStatus::Active, Authentication::Local | Authentication::Internal) => Ok(()),
+        match principal.status {
+            PrincipalStatus::Suspended => Err(verdict::suspended(&principal.agent_id)),
+            PrincipalStatus::Active if principal.authentication.is_known() => Ok(()),
+            PrincipalStatus::Active => Err(verdict::unauthenticated()),
         }
     }
 

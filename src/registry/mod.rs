@@ -139,9 +139,11 @@ impl Registry {
         identity: &Identity,
         named: Option<AgentId>,
     ) -> Result<Principal, RegistryRefusal> {
-        let caller = self.principal(identity.id.clone(), |principal| Principal {
+        let trust = identity.unregistered_trust();
+        let caller = self.principal(identity.id.clone(), trust, |principal| Principal {
             roles: identity.roles,
             authentication: identity.authentication,
+            credential: identity.credential.clone(),
             ..principal
         });
         match named.filter(|agent| *agent != identity.id) {
@@ -170,29 +172,32 @@ impl Registry {
             return Err(RegistryRefusal::Reserved(agent_id));
         }
         let asking = caller.acted_by.as_ref().unwrap_or(&caller.agent_id);
-        Ok(self.principal(agent_id, |principal| Principal {
+        // Of an agent that nobody vouched for nothing is believed; the models of this machine are its operator's.
+        let trust = if agent_id.is_reserved() {
+            TrustLevel::Admin
+        } else {
+            TrustLevel::Low
+        };
+        Ok(self.principal(agent_id, trust, |principal| Principal {
             roles: caller.roles,
             acted_by: Some(asking.clone()),
             authentication: caller.authentication,
+            credential: caller.credential.clone(),
             ..principal
         }))
     }
 
-    /// The agent as it is known, finished by `with`.
-    fn principal(&self, agent_id: AgentId, with: impl FnOnce(Principal) -> Principal) -> Principal {
+    /// The agent as it is known, or with this trust if it is not, finished by `with`.
+    fn principal(
+        &self,
+        agent_id: AgentId,
+        unknown: TrustLevel,
+        with: impl FnOnce(Principal) -> Principal,
+    ) -> Principal {
         let known = self.known();
         let standing = known.agents.get(&agent_id).cloned();
         drop(known);
-        let standing = standing.unwrap_or_else(|| {
-            // The gateway's own ids are nobody's agents; of an agent that nobody vouched for nothing is believed.
-            let ours = agent_id.is_reserved() && agent_id.as_str() != "anonymous";
-            let trust = if ours {
-                TrustLevel::Admin
-            } else {
-                TrustLevel::Low
-            };
-            Standing::unregistered(trust, &self.no_list)
-        });
+        let standing = standing.unwrap_or_else(|| Standing::unregistered(unknown, &self.no_list));
         with(standing.principal(agent_id))
     }
 

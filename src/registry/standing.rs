@@ -97,6 +97,7 @@ impl Standing {
             roles: Roles::NONE,
             acted_by: None,
             authentication: Authentication::None,
+            credential: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod mcp; // MCP, every revision
 pub mod rest; // REST over TCP and over the data directory's socket
 
+mod credentials; // what requests show of their callers
 mod body; // bodies within bounds
 mod held; // what requests hold in memory, within a bound
 mod metrics; // figures of the doors

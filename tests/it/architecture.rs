@@ -156,6 +156,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("crc32fast", &["identity/key_text"]),
     ("futures_core", &["transport"]),
     ("globset", &["domain/pattern"]),
     ("http_body_util", &["transport"]),

@@ -132,6 +132,7 @@ impl Asker {
                 roles: Roles::of(&[Role::Agent]),
                 acted_by: None,
                 authentication: Authentication::Local,
+                credential: None,
             },
             action: ActionType::ToolCall,
             resource: Resource {

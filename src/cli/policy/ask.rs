@@ -109,6 +109,7 @@ fn request(desk: &Desk, args: &AskArgs, engine: &Engine) -> Result<ActionRequest
         roles: roles(&args.roles)?,
         acted_by: None,
         authentication: Authentication::Local,
+        credential: None,
     };
     let action = ActionType::parse(&args.action).ok_or_else(|| {
         usage(

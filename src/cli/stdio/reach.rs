@@ -98,6 +98,7 @@ impl Reach {
             }
         };
         let client = client.map_err(|fault| CliError::Unexpected(fault.to_string()))?;
+        let client = client.with_key(self.config.api_key.as_ref());
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(client));
         Ok(())
     }

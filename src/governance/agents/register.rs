@@ -30,6 +30,7 @@ pub(in crate::governance) async fn register(
         if needed.bits() != 0 && !needed.meets(principal.roles) {
             return Err(changed_meanwhile(&order.agent_id));
         }
+        check_is_no_person(governance, &order.agent_id)?;
         check_may_change(&order.agent_id, before.as_ref())?;
         is_update = before.is_some();
         let next = order.applied(before.as_ref(), &actor(permit), moment.wall);
@@ -71,6 +72,16 @@ fn warnings(order: &Order) -> Vec<&'static str> {
         warnings.push("No tool restrictions defined - agent can use any tool per policies");
     }
     warnings
+}
+
+/// A record must tell an agent from a person by its id.
+fn check_is_no_person(governance: &Governance, agent_id: &AgentId) -> Result<(), ToolError> {
+    if governance.keys.look(|book| book.user(agent_id).is_none()) {
+        return Ok(());
+    }
+    let message = format!("`{agent_id}` is a person");
+    let hint = "choose another id for the agent";
+    Err(mendable(Fault::Conflict, "is_user", message, hint))
 }
 
 /// Ids of the gateway's own are nobody's to register; a suspended agent is reinstated first.

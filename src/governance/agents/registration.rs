@@ -169,7 +169,11 @@ pub(in crate::governance) fn needs_to_register(registry: &Registry, ask: &Ask) -
     read().unwrap_or_else(|| match ask.principal.authentication {
         // Nothing of it will be done; the tool's own words are the better answer.
         Authentication::Local => Roles::NONE,
-        Authentication::None | Authentication::Internal => Roles::any_of(&[Role::Operator]),
+        Authentication::None
+        | Authentication::Internal
+        | Authentication::Key
+        | Authentication::Token
+        | Authentication::Anonymous => Roles::any_of(&[Role::Operator]),
     })
 }
 

@@ -3,6 +3,7 @@
 mod agents; // tools: who is registered
 mod audit; // tools: the trail
 mod compliance; // tool: how agents do
+mod keys; // tools: credentials and people
 mod incidents; // tools: what somebody should look at
 mod modes; // tools: what holds
 mod policies; // tools: policies at run time
@@ -25,6 +26,7 @@ pub(super) fn promised(tool: ToolDefinition) -> ToolDefinition {
 fn of(tool: &str) -> Option<Value> {
     modes::of(tool)
         .or_else(|| agents::of(tool))
+        .or_else(|| keys::of(tool))
         .or_else(|| questions::of(tool))
         .or_else(|| policies::of(tool))
         .or_else(|| audit::of(tool))

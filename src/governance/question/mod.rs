@@ -53,8 +53,16 @@ pub(super) fn needs_to_ask(ask: &Ask) -> Roles {
     let about_oneself = named.is_none_or(|named| named == ask.principal.agent_id.as_str());
     match ask.principal.authentication {
         Authentication::Local | Authentication::Internal => Roles::NONE,
-        Authentication::None if about_oneself => Roles::NONE,
-        Authentication::None => Roles::any_of(&[Role::Operator, Role::Pep]),
+        Authentication::None
+        | Authentication::Key
+        | Authentication::Token
+        | Authentication::Anonymous => {
+            if about_oneself {
+                Roles::NONE
+            } else {
+                Roles::any_of(&[Role::Operator, Role::Pep])
+            }
+        }
     }
 }
 

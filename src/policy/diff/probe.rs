@@ -282,6 +282,7 @@ fn request(agent: &AgentId, now: Timestamp) -> ActionRequest {
         roles: Roles::ALL,
         acted_by: None,
         authentication: Authentication::Local,
+        credential: None,
     };
     ActionRequest {
         action_id: ActionId::from_bits(0),

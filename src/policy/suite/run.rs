@@ -81,6 +81,7 @@ impl CaseRequest {
                 roles: agent.roles,
                 acted_by: None,
                 authentication: Authentication::Local,
+                credential: None,
             },
             action: self.action.clone(),
             resource: Resource {

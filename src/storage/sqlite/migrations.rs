@@ -127,10 +127,23 @@ const STEPS: &[&str] = &["
         opened_at INTEGER NOT NULL,
         state TEXT NOT NULL
     ) WITHOUT ROWID;
+", "
+    CREATE TABLE keys (
+        key_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        -- 0: never.
+        used_at INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE users (
+        user_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
 "];
 
 /// The version that this program writes.
-pub(super) const LATEST: i64 = 4;
+pub(super) const LATEST: i64 = 5;
 
 /// Brings the database to [`LATEST`] from the version it has.
 pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

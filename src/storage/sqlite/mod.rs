@@ -6,6 +6,7 @@
 mod agents; // the registry
 mod audit; // port `AuditStore`
 mod incidents; // port `IncidentStore`
+mod keys; // port `KeyStore`
 mod log; // the write-ahead log: sync and upkeep
 mod migrations; // numbered SQL
 mod policies; // versions of the policy

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::error::StoreError;
-use super::{agents, connect_read_only, incidents, policies, sessions};
+use super::{agents, connect_read_only, incidents, keys, policies, sessions};
 use crate::audit::{Conflict, StateChange};
 use crate::domain::{Health, LockdownState, ModeState, Timestamp};
 use crate::modes::{ModeStore, ModesUnread};
@@ -83,6 +83,9 @@ fn apply(connection: &Connection, change: &StateChange) -> rusqlite::Result<Resu
             agents::remove(connection, agent_id, *revision)
         }
         StateChange::PutIncident(incident) => incidents::put(connection, incident),
+        StateChange::PutKey(key) => keys::put_key(connection, key),
+        StateChange::PutUser(user) => keys::put_user(connection, user),
+        StateChange::UseKeys(used) => keys::note_uses(connection, used).map(Ok),
         StateChange::OpenSession(session) => sessions::open(connection, session).map(Ok),
         StateChange::CloseSession(id) => sessions::close(connection, id).map(Ok),
     }

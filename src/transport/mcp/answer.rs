@@ -68,6 +68,11 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> ErrorData {
         Unanswered::NotForThem(refusal) => {
             return ErrorData::invalid_params(refusal.to_string(), None);
         }
+        Unanswered::Full(why) => return ErrorData::invalid_request(why.clone(), None),
+        Unanswered::Unregistered(why) => {
+            tracing::error!(why, "audit_unavailable");
+            None
+        }
         Unanswered::Unauthenticated | Unanswered::Broken => None,
     };
     let data = action_id.map(|action_id| json!({ "action_id": action_id }));

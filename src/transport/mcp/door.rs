@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::domain::{AgentId, LocalRole};
 use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
 use crate::transport::body;
+use crate::transport::rest::Asker;
 use crate::wire::Message;
 
 use super::bare::Bare;
@@ -50,11 +51,13 @@ struct Received {
 
 impl Mcp {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let caller = request
-            .extensions()
-            .get::<Caller>()
-            .map_or_else(|| Caller::at(self.door), |caller| caller.through(self.door));
-        let credentials = match self.credentials(request.headers()) {
+        let asker = request.extensions().get::<Asker>();
+        let caller = asker.map_or_else(
+            || Caller::at(self.door),
+            |asker| asker.caller.through(self.door),
+        );
+        let shown = asker.map_or(Credentials::None, |asker| asker.credentials.clone());
+        let credentials = match self.credentials(request.headers(), shown) {
             Ok(credentials) => credentials,
             Err(fault) => return fault.into_response(),
         };
@@ -69,10 +72,10 @@ impl Mcp {
 
     /// What the caller shows of itself. Only the program behind the socket says for whom it speaks; over HTTP no plain
     /// header says anything.
-    fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, Fault> {
+    fn credentials(&self, headers: &HeaderMap, shown: Credentials) -> Result<Credentials, Fault> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let (Door::Stdio, Some(agent)) = (self.door, text(AGENT)) else {
-            return Ok(Credentials::None);
+        let (Door::Stdio, Some(agent), Credentials::None) = (self.door, text(AGENT), &shown) else {
+            return Ok(shown);
         };
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, INVALID, message);
         let agent_id = AgentId::parse(agent).map_err(|fault| refuse(fault.to_string()))?;
@@ -264,6 +267,8 @@ fn unidentified(unanswered: &Unanswered) -> Fault {
             "Not authenticated: this door needs a credential",
         ),
         Unanswered::NotForThem(_)
+        | Unanswered::Full(_)
+        | Unanswered::Unregistered(_)
         | Unanswered::Unavailable { .. }
         | Unanswered::Withheld { .. }
         | Unanswered::Unsettled { .. }

@@ -9,6 +9,9 @@ use crate::pipeline::{Answer, Body, Code, Decision, Effect, Explanation, Unanswe
 use crate::tools::Fault;
 use crate::wire::{FieldProblem, Problem, ProblemCode};
 
+/// Why an agent that nobody knows is turned away.
+const REGISTRY_FULL: &str = "registry_full";
+
 /// How a route words its errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
@@ -121,6 +124,19 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> Problem {
         Unanswered::NotForThem(refusal) => {
             Problem::new(ProblemCode::Forbidden, refusal.to_string())
         }
+        Unanswered::Full(why) => Problem {
+            code: REGISTRY_FULL,
+            ..Problem::new(ProblemCode::TooMany, why.as_str())
+                .hint("ask an operator to register the agent")
+        },
+        Unanswered::Unregistered(why) => {
+            tracing::error!(why, "audit_unavailable");
+            Problem::new(
+                ProblemCode::AuditUnavailable,
+                "the agent could not be registered, so nothing was decided",
+            )
+            .hint("try again; /readyz tells when the trail takes records")
+        }
         Unanswered::Unavailable { action_id, why } => {
             tracing::error!(%action_id, why, "audit_unavailable");
             Problem::new(
@@ -151,6 +167,23 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> Problem {
         )
         .hint("the log names the cause"),
     }
+}
+
+/// The body of `/tools/execute` for an agent that could not be registered.
+pub(super) fn not_registered(why: &str) -> Value {
+    json!({
+        "success": false,
+        "result": null,
+        "error": why,
+        "policy_violation": false,
+        "blocked_reason": null,
+        "action_id": null,
+        "require_approval": false,
+        "code": REGISTRY_FULL,
+        "policy": null,
+        "rule": null,
+        "retry_after": 60,
+    })
 }
 
 /// The body of `/tools/execute` for an answer (`spec/rest.md`, "The execution API").

@@ -8,10 +8,11 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
-use crate::pipeline::{Answer, Body, Call, Caller, Code, Decision, Door, Effect};
+use crate::pipeline::{Answer, Body, Code, Decision, Door, Effect};
 use crate::wire::{AuthzenFault, Evaluation, Evaluations, Problem, ProblemCode, Verdict};
 
-use super::{Rest, answer, extract};
+use super::extract::{self, Asker};
+use super::{Rest, answer};
 
 /// The tool that answers questions about others.
 const TOOL: &str = "validate_action";
@@ -19,13 +20,13 @@ const TOOL: &str = "validate_action";
 /// `POST /access/v1/evaluation`.
 pub(super) async fn evaluation(State(rest): State<Rest>, request: Request) -> Response {
     let asked = match read(&rest, request).await {
-        Ok((caller, members)) => Evaluation::read(members)
-            .map(|question| (caller, question))
+        Ok((asker, members)) => Evaluation::read(members)
+            .map(|question| (asker, question))
             .map_err(|fault| answer::problem(&unfit(&fault))),
         Err(problem) => Err(answer::problem(&problem)),
     };
     match asked {
-        Ok((caller, question)) => one(&rest, caller, question)
+        Ok((asker, question)) => one(&rest, asker, question)
             .await
             .map_or_else(|refused| refused, |verdict| shown(&verdict.to_json())),
         Err(refused) => refused,
@@ -34,19 +35,19 @@ pub(super) async fn evaluation(State(rest): State<Rest>, request: Request) -> Re
 
 /// `POST /access/v1/evaluations`: each decided and recorded on its own, in order, as far as the semantic asks.
 pub(super) async fn evaluations(State(rest): State<Rest>, request: Request) -> Response {
-    let (caller, members) = match read(&rest, request).await {
+    let (asker, members) = match read(&rest, request).await {
         Ok(read) => read,
         Err(problem) => return answer::problem(&problem),
     };
     match Evaluations::read(members) {
         Err(fault) => answer::problem(&unfit(&fault)),
-        Ok(Evaluations::One(question)) => one(&rest, caller, question)
+        Ok(Evaluations::One(question)) => one(&rest, asker, question)
             .await
             .map_or_else(|refused| refused, |verdict| shown(&verdict.to_json())),
         Ok(Evaluations::Several(questions, semantic)) => {
             let mut answers = Vec::with_capacity(questions.len());
             for question in questions {
-                let verdict = match one(&rest, caller.clone(), question).await {
+                let verdict = match one(&rest, asker.clone(), question).await {
                     Ok(verdict) => verdict,
                     Err(refused) => return refused,
                 };
@@ -78,17 +79,14 @@ fn shown(body: &Value) -> Response {
     Json(body).into_response()
 }
 
-async fn read(rest: &Rest, request: Request) -> Result<(Caller, Map<String, Value>), Problem> {
-    let caller = Caller {
-        door: Door::Authzen,
-        ..extract::caller(rest, &request)
-    };
+async fn read(rest: &Rest, request: Request) -> Result<(Asker, Map<String, Value>), Problem> {
+    let asker = Asker::of(rest, &request).through(Door::Authzen);
     let (parts, body) = request.into_parts();
     let query = extract::parameters(parts.uri.query().unwrap_or_default())?;
     if !query.is_empty() {
         return Err(extract::unexpected_query(&query, false));
     }
-    Ok((caller, extract::members(rest, &parts.headers, body).await?))
+    Ok((asker, extract::members(rest, &parts.headers, body).await?))
 }
 
 fn unfit(fault: &AuthzenFault) -> Problem {
@@ -97,8 +95,8 @@ fn unfit(fault: &AuthzenFault) -> Problem {
 }
 
 /// One question down the road.
-async fn one(rest: &Rest, caller: Caller, question: Evaluation) -> Result<Verdict, Response> {
-    let call = Call::tool(caller, TOOL, question.into_arguments());
+async fn one(rest: &Rest, asker: Asker, question: Evaluation) -> Result<Verdict, Response> {
+    let call = asker.calls(TOOL, question.into_arguments());
     let answer = rest.handle(call).await;
     match &answer {
         Ok(Answer {

@@ -6,12 +6,13 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
-use crate::pipeline::{Call, Caller};
+use crate::pipeline::{Call, Unanswered};
 use crate::wire::{
     ExecuteFault, ExecuteRequest, ExecutionMode, FieldProblem, Problem, ProblemCode,
 };
 
-use super::{Rest, answer, extract};
+use super::extract::{self, Asker};
+use super::{Rest, answer};
 
 /// The most calls of a batch.
 const BATCH: usize = 50;
@@ -19,7 +20,7 @@ const BATCH: usize = 50;
 /// `POST /tools/execute`.
 pub(super) async fn execute(State(rest): State<Rest>, request: Request) -> Response {
     let read = match read(&rest, request).await {
-        Ok((caller, members)) => one(&rest, caller, members).await,
+        Ok((asker, members)) => one(&rest, asker, members).await,
         Err(problem) => Err(problem),
     };
     match read {
@@ -39,7 +40,7 @@ pub(super) async fn execute(State(rest): State<Rest>, request: Request) -> Respo
 
 /// `POST /tools/execute/batch`: each decided and recorded on its own, in order; a failing one stops none.
 pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Response {
-    let (caller, mut members) = match read(&rest, request).await {
+    let (asker, mut members) = match read(&rest, request).await {
         Ok(read) => read,
         Err(problem) => return answer::problem(&problem),
     };
@@ -84,7 +85,7 @@ pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Respons
     let mut results = Vec::with_capacity(calls.len());
     for call in calls {
         let result = if let Value::Object(members) = call {
-            one(&rest, caller.clone(), members).await
+            one(&rest, asker.clone(), members).await
         } else {
             let detail = "each call must be an object";
             Err(Problem::new(ProblemCode::InvalidFields, detail))
@@ -95,17 +96,17 @@ pub(super) async fn batch(State(rest): State<Rest>, request: Request) -> Respons
     Json(json!({ "count": results.len(), "results": results })).into_response()
 }
 
-async fn read(rest: &Rest, request: Request) -> Result<(Caller, Map<String, Value>), Problem> {
-    let caller = extract::caller(rest, &request);
+async fn read(rest: &Rest, request: Request) -> Result<(Asker, Map<String, Value>), Problem> {
+    let asker = Asker::of(rest, &request);
     let (parts, body) = request.into_parts();
     let query = extract::parameters(parts.uri.query().unwrap_or_default())?;
     if !query.is_empty() {
         return Err(extract::unexpected_query(&query, true));
     }
-    Ok((caller, extract::members(rest, &parts.headers, body).await?))
+    Ok((asker, extract::members(rest, &parts.headers, body).await?))
 }
 
-async fn one(rest: &Rest, caller: Caller, members: Map<String, Value>) -> Result<Value, Problem> {
+async fn one(rest: &Rest, asker: Asker, members: Map<String, Value>) -> Result<Value, Problem> {
     let request = ExecuteRequest::from_members(members).map_err(|fault| match fault {
         ExecuteFault::Mode(mode) => {
             let detail = format!(
@@ -133,10 +134,11 @@ async fn one(rest: &Rest, caller: Caller, members: Map<String, Value>) -> Result
         stated: context,
         shadow: execution_mode == ExecutionMode::Shadow,
         correlation_id,
-        ..Call::tool(caller, tool_name, arguments)
+        ..asker.calls(tool_name, arguments)
     };
-    rest.handle(call)
-        .await
-        .map(answer::executed)
-        .map_err(|unanswered| answer::no_answer(&unanswered))
+    match rest.handle(call).await {
+        Ok(answer) => Ok(answer::executed(answer)),
+        Err(Unanswered::Full(why)) => Ok(answer::not_registered(&why)),
+        Err(unanswered) => Err(answer::no_answer(&unanswered)),
+    }
 }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
-use crate::pipeline::{Call, Caller, Source};
+use crate::pipeline::{Call, Caller, Credentials, Door, Source};
 use crate::transport::body;
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
@@ -21,7 +21,7 @@ const KEPT: usize = 256;
 
 /// The call that a request to a management route makes.
 pub(super) async fn call(rest: &Rest, route: &Route, request: Request) -> Result<Call, Problem> {
-    let caller = caller(rest, &request);
+    let asker = Asker::of(rest, &request);
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (mut parts, body) = request.into_parts();
     let tool = rest.pipeline.catalog().definition(route.tool);
@@ -38,7 +38,7 @@ pub(super) async fn call(rest: &Rest, route: &Route, request: Request) -> Result
         }
     };
     let arguments = joined(arguments, from_path, "in the path and elsewhere")?;
-    Ok(Call::tool(caller, route.tool, arguments))
+    Ok(asker.calls(route.tool, arguments))
 }
 
 /// The arguments that stand in the path.
@@ -199,10 +199,40 @@ pub(super) fn unexpected_query(parameters: &Map<String, Value>, execution_api: b
     .hint(hint)
 }
 
-/// Where the call comes from, for the record: found out once, by the guard around every route.
-pub(super) fn caller(rest: &Rest, request: &Request) -> Caller {
-    let found = request.extensions().get::<Caller>().cloned();
-    found.unwrap_or_else(|| find_caller(rest, request))
+/// Where a call comes from, and what it shows of its caller: found out once, by the guard around every route.
+#[derive(Debug, Clone)]
+pub(in crate::transport) struct Asker {
+    /// For the record.
+    pub(in crate::transport) caller: Caller,
+    /// For the first station of the road.
+    pub(in crate::transport) credentials: Credentials,
+}
+
+impl Asker {
+    /// Who sent the request.
+    pub(super) fn of(rest: &Rest, request: &Request) -> Self {
+        let found = request.extensions().get::<Self>().cloned();
+        found.unwrap_or_else(|| Self {
+            caller: find_caller(rest, request),
+            credentials: Credentials::None,
+        })
+    }
+
+    /// The same, through this door.
+    pub(super) fn through(self, door: Door) -> Self {
+        Self {
+            caller: self.caller.through(door),
+            ..self
+        }
+    }
+
+    /// Its call of this tool.
+    pub(super) fn calls(self, tool: impl Into<String>, arguments: Map<String, Value>) -> Call {
+        Call {
+            credentials: self.credentials,
+            ..Call::tool(self.caller, tool, arguments)
+        }
+    }
 }
 
 /// Where a request comes from.

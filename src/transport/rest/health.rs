@@ -2,26 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::{Value, json};
 
+use crate::pipeline::Role;
 use crate::telemetry::{Check, METRICS_MEDIA};
 use crate::wire::{Problem, ProblemCode};
 
+use super::extract::Asker;
+use super::layers::Known;
 use super::{ROUTES, Rest, Route, answer};
 
 /// `GET /`: what this is, and the mode; for a browser a small page with the doors.
-pub(super) async fn front(State(rest): State<Rest>, headers: HeaderMap) -> Response {
+pub(super) async fn front(
+    State(rest): State<Rest>,
+    Extension(known): Extension<Known>,
+    headers: HeaderMap,
+) -> Response {
     let mut body = json!({
         "service": "policyguard",
         "version": env!("CARGO_PKG_VERSION"),
         "status": "operational",
         "policy_engine": "active",
     });
-    if let (Value::Object(body), Value::Object(status)) = (&mut body, rest.pipeline.status()) {
+    if let (true, Value::Object(body), Value::Object(status)) =
+        (known.0, &mut body, rest.pipeline.status())
+    {
         body.extend(status);
     }
     let accepts = headers
@@ -51,14 +61,18 @@ fn page(status: &Value) -> String {
         format!("<tr><td>{method}</td><td><code>{path}</code></td><td>{tool}</td></tr>")
     };
     let doors = ROUTES.iter().map(row).collect::<Vec<_>>().concat();
+    let mode = match text("current_mode").as_str() {
+        "" => String::new(),
+        mode => format!("Mode <strong>{mode}</strong>. "),
+    };
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>policyguard</title>\
          <style>body{{font:16px/1.5 system-ui;max-width:48rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}}\
          td{{padding:.1rem 1rem .1rem 0}}</style>\
-         <h1>policyguard {}</h1><p>Mode <strong>{}</strong>. Run a tool with <code>POST /tools/execute</code>.</p>\
+         <h1>policyguard {}</h1><p>{}Run a tool with <code>POST /tools/execute</code>.</p>\
          <table>{doors}</table>",
         text("version"),
-        text("current_mode"),
+        mode,
     )
 }
 
@@ -68,7 +82,10 @@ pub(super) async fn livez() -> &'static str {
 }
 
 /// `GET /readyz`: each part by name; 503 while one of them is not ready, which a warning does not make it.
-pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
+pub(super) async fn readyz(
+    State(rest): State<Rest>,
+    Extension(known): Extension<Known>,
+) -> Response {
     let checks = rest.health.checks();
     let ready = checks.iter().all(Check::holds);
     let named: serde_json::Map<String, Value> = checks
@@ -86,11 +103,25 @@ pub(super) async fn readyz(State(rest): State<Rest>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let word = if ready { "ready" } else { "not ready" };
-    (status, Json(json!({ "status": word, "checks": named }))).into_response()
+    // What is wrong inside is nobody's business outside.
+    let body = if known.0 {
+        json!({ "status": word, "checks": named })
+    } else {
+        json!({ "status": word })
+    };
+    (status, Json(body)).into_response()
 }
 
 /// `GET /metrics`: the figures for Prometheus.
-pub(super) async fn metrics(State(rest): State<Rest>) -> Response {
+pub(super) async fn metrics(
+    State(rest): State<Rest>,
+    Extension(asker): Extension<Asker>,
+) -> Response {
+    let roles = rest.pipeline.roles(&asker.caller, &asker.credentials);
+    if !roles.is_some_and(|roles| roles.has(Role::Auditor)) {
+        let problem = Problem::new(ProblemCode::Forbidden, "figures need role auditor");
+        return answer::problem(&problem.hint("use the key of an auditor"));
+    }
     // Some figures are read from disk, which must not hold up calls.
     let figures = Arc::clone(&rest.metrics);
     match tokio::task::spawn_blocking(move || figures.text()).await {

@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use crate::pipeline::Door;
+use crate::pipeline::{Caller, Credentials, Door, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
+use super::extract::Asker;
 use super::{Rest, answer, extract};
-use crate::transport::mcp;
 use crate::transport::serve::{OnlyHealth, Unsound};
+use crate::transport::{credentials, mcp};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -75,16 +76,23 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let caller = extract::find_caller(rest, &request);
-    request.extensions_mut().insert(caller.clone());
     let in_json_rpc = request.uri().path() == mcp::PATH;
-    let mut response = match check(rest, &request) {
+    let base = public_base(&request);
+    let shown = credentials::of(request.headers(), request.uri().query());
+    let shows = matches!(shown, Ok(Credentials::Shown(_)));
+    let admitted = check(rest, &request)
+        .and(shown)
+        .and_then(|credentials| admit(rest, &mut request, &caller, credentials));
+    let mut response = match admitted {
         Ok(()) => next(request).await,
         Err(problem) => answer::problem(&problem),
     };
     let refused = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = refused {
         // What was decided has its record; what could not even be read is counted.
-        if problem.action_id.is_none() && matches!(problem.status, 400 | 403 | 413 | 415 | 422) {
+        if problem.action_id.is_none()
+            && matches!(problem.status, 400 | 401 | 403 | 413 | 415 | 422)
+        {
             rest.pipeline.note_refused(&caller, problem.code);
         }
         let allowed = response.headers_mut().remove(header::ALLOW);
@@ -102,10 +110,56 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             response.headers_mut().insert(header::ALLOW, methods);
         }
     }
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", value);
+        headers.insert("x-request-id", value);
+    }
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Ok(value) = HeaderValue::from_str(&credentials::challenge(&base, shows))
+    {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     response
+}
+
+/// Whether the caller of a request is somebody who was let in; others are told less.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known(pub(super) bool);
+
+/// Notes who asks. Whoever shows nothing that counts gets only what is open to everybody (`spec/identity.md`, "Roles").
+fn admit(
+    rest: &Rest,
+    request: &mut Request,
+    caller: &Caller,
+    credentials: Credentials,
+) -> Result<(), Problem> {
+    let known = rest.pipeline.roles(caller, &credentials).is_some();
+    if !known && !is_open(request.uri().path()) {
+        return Err(answer::no_answer(&Unanswered::Unauthenticated));
+    }
+    let asker = Asker {
+        caller: caller.clone(),
+        credentials,
+    };
+    let extensions = request.extensions_mut();
+    extensions.insert(asker);
+    extensions.insert(Known(known));
+    Ok(())
+}
+
+/// Whether anybody may ask for it. The door of MCP asks for credentials itself.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/" | "/livez" | "/readyz" | "/healthz" | mcp::PATH)
+        || path.starts_with("/.well-known/")
+}
+
+/// Where the gateway is for the client that asks, as it names it.
+fn public_base(request: &Request) -> String {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    format!("http://{host}")
 }
 
 fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {

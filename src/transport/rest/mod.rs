@@ -30,6 +30,7 @@ use crate::transport::metrics::DoorMetrics;
 use crate::transport::running::Running;
 use crate::wire::{Problem, ProblemCode};
 
+pub(in crate::transport) use extract::Asker;
 pub use layers::Hosts;
 pub use openapi::document as openapi;
 pub use routes::{ROUTES, Route};
@@ -124,7 +125,11 @@ pub fn service(rest: Rest, others: Router<Rest>) -> Service {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(rest.clone());
-    Service { rest, router }
+    Service {
+        rest,
+        router,
+        key: None,
+    }
 }
 
 fn method_filter(method: &str) -> MethodFilter {

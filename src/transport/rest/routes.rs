@@ -73,6 +73,13 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/agents/{agent_id}/suspend" => suspend_agent, Body;
     POST "/api/v1/agents/{agent_id}/reinstate" => reinstate_agent, Body;
 
+    GET "/api/v1/keys" => list_keys, Query;
+    POST "/api/v1/keys" => create_key, Body;
+    POST "/api/v1/keys/{key_id}/rotate" => rotate_key, Body;
+    POST "/api/v1/keys/{key_id}/revoke" => revoke_key, Body;
+    GET "/api/v1/users" => list_users, Query;
+    PUT "/api/v1/users/{user_id}" => put_user, Body;
+
     POST "/api/v1/decisions/validate" => validate_action, Body;
     POST "/api/v1/decisions/explain" => simulate_action, Body;
     GET "/api/v1/decisions/allowed" => list_allowed_tools, Query;

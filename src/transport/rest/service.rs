@@ -7,6 +7,7 @@ use axum::response::Response;
 use tower::ServiceExt as _;
 
 use super::{Rest, layers};
+use crate::domain::Secret;
 use crate::transport::metrics::DoorMetrics;
 
 /// How many bytes of bodies are held at once, at most (`spec/limits.md`, L1).
@@ -19,9 +20,17 @@ const BODIES: usize = 8;
 pub struct Service {
     pub(super) rest: Rest,
     pub(super) router: Router,
+    /// With which key commands ask in process.
+    pub(super) key: Option<Secret>,
 }
 
 impl Service {
+    /// The same, asked in process with this key.
+    #[must_use]
+    pub fn with_key(self, key: Option<Secret>) -> Self {
+        Self { key, ..self }
+    }
+
     /// Asks in process, as a command of this machine does; the status and the body of the answer.
     pub async fn ask(&self, method: &str, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
         let mut request = Request::new(Body::from(body));
@@ -33,6 +42,13 @@ impl Service {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        let key = self
+            .key
+            .as_ref()
+            .map(|key| [b"Bearer ", key.expose()].concat());
+        if let Some(Ok(value)) = key.map(|key| HeaderValue::from_bytes(&key)) {
+            headers.insert(header::AUTHORIZATION, value);
+        }
         self.answer(request).await
     }
 

@@ -135,7 +135,7 @@ impl House {
     }
 
     /// A gateway with the shipped default policy and this configuration.
-    async fn configured(configure: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn configured(configure: impl FnOnce(&mut Config)) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let mut config = config(&dir.path().join("data"), &shipped("default.yaml"));
         configure(&mut config);
@@ -238,6 +238,11 @@ impl House {
     /// The policy file of a gateway that was opened with a policy of its own.
     pub(crate) fn policy_file(&self) -> PathBuf {
         self.dir.path().join("policy.yaml")
+    }
+
+    /// With what it was opened.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Where the gateway keeps its state.

@@ -8,6 +8,7 @@ pub(crate) mod console; // commands in Markdown, run and compared
 pub(crate) mod golden; // files that tests write and people read
 pub(crate) mod house; // a whole gateway, without a port
 pub(crate) mod http; // a blocking client
+pub(crate) mod keyed; // callers that show credentials
 pub(crate) mod mcp; // a client of /mcp
 pub(crate) mod tool; // tools of other servers
 

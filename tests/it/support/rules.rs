@@ -241,6 +241,7 @@ pub(crate) fn principal(trust: TrustLevel) -> Principal {
         roles: Roles::of(&[Role::Agent]),
         acted_by: None,
         authentication: Authentication::Local,
+        credential: None,
     }
 }
 

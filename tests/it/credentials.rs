@@ -1,0 +1,376 @@
+//! `auth: credentials`: every caller is who its credential says, and nobody else.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use policyguard::app::FirstKey;
+use serde_json::{Value, json};
+
+use crate::support::House;
+use crate::support::keyed::Keyed;
+
+/// The record of the last attempt at this tool.
+async fn last(admin: Keyed<'_>, tool: &str) -> Value {
+    let path = format!("/api/v1/audit?view=records&kind=decision&tool={tool}");
+    let page = admin.get(&path).await;
+    assert_eq!(page.status, 200, "{:?}", page.body);
+    page.body["entries"][0].clone()
+}
+
+#[tokio::test]
+async fn without_a_credential_nothing_is_told_but_that_it_is_there() {
+    let (house, _) = House::with_credentials().await;
+    let nobody = house.showing("");
+    for path in [
+        "/livez",
+        "/readyz",
+        "/healthz",
+        "/",
+        "/.well-known/authzen-configuration",
+    ] {
+        assert_eq!(nobody.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(
+        nobody.get("/readyz").await.body,
+        json!({ "status": "ready" })
+    );
+    assert!(nobody.get("/").await.body.get("current_mode").is_none());
+    for (method, path) in [
+        ("GET", "/policy/status"),
+        ("GET", "/tools/catalog"),
+        ("POST", "/tools/execute"),
+        ("POST", "/policy/set-mode"),
+        ("GET", "/api/v1/keys"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/metrics"),
+        ("POST", "/access/v1/evaluation"),
+        ("POST", "/mcp"),
+        ("GET", "/nowhere"),
+    ] {
+        let body = if method == "POST" {
+            json!({})
+        } else {
+            Value::Null
+        };
+        let reply = nobody.send(method, path, &body).await;
+        assert_eq!(reply.status, 401, "{method} {path}: {:?}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_where_to_learn_how_to_authenticate() {
+    let (house, _) = House::with_credentials().await;
+    for (path, credential, error) in [
+        ("/policy/status", "", false),
+        ("/mcp", "", false),
+        ("/mcp", "pg_wrong", true),
+        ("/tools/catalog", "pg_wrong", true),
+    ] {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("host", "localhost");
+        if !credential.is_empty() {
+            request = request.header("x-api-key", credential);
+        }
+        let request = request
+            .header("content-type", "application/json")
+            .body(Body::from("{}"))
+            .unwrap();
+        let response = house.app.public_service().open(request).await;
+        assert_eq!(response.status(), 401, "{path}");
+        let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+        let metadata = "resource_metadata=\"http://localhost/.well-known/oauth-protected-resource";
+        assert!(challenge.contains(metadata), "{challenge}");
+        assert_eq!(
+            challenge.contains("error=\"invalid_token\""),
+            error,
+            "{challenge}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_agents_key_stands_for_that_agent_at_every_door() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let auditor = admin.adds("ann", &["auditor"]).await;
+    let key = admin.makes(json!({ "agent_id": "etl-1" })).await;
+    let agent = house.showing(&key);
+    assert_eq!(
+        agent.execute("list_services", json!({})).await["success"],
+        json!(true)
+    );
+    let record = last(house.showing(&auditor), "list_services").await;
+    assert_eq!(record["principal"]["agent_id"], "etl-1", "{record}");
+    assert_eq!(record["principal"]["roles"], json!(["agent"]));
+    assert_eq!(record["principal"]["credential_id"], json!(key[3..11]));
+    assert_eq!(record["principal"]["trust"], "low");
+    let said = agent.over_mcp().call("list_services", json!({})).await;
+    assert_eq!(said.result()["isError"], json!(false), "{said:?}");
+    let record = last(house.showing(&auditor), "list_services").await;
+    assert_eq!(
+        (&record["door"], &record["principal"]["agent_id"]),
+        (&json!("mcp"), &json!("etl-1"))
+    );
+    // What it says of itself changes nothing.
+    let body = json!({ "tool_name": "list_services", "agent_id": "etl-2" });
+    assert_eq!(agent.post("/tools/execute", &body).await.status, 403);
+    // Its first call made it known.
+    let known = admin.get("/api/v1/agents/etl-1").await.body;
+    assert_eq!(known["name"], "Auto-registered: etl-1");
+    assert_eq!(known["trust_level"], "low");
+}
+
+#[tokio::test]
+async fn no_key_of_an_agent_reaches_what_people_decide() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    for role in ["operator", "approver", "auditor", "admin"] {
+        let body = json!({ "agent_id": "bot", "roles": ["agent", role] });
+        let reply = admin.post("/api/v1/keys", &body).await;
+        assert_eq!(reply.status, 400, "{role}: {:?}", reply.body);
+    }
+    let key = admin.makes(json!({ "agent_id": "bot" })).await;
+    let agent = house.showing(&key);
+    let raise = json!({ "name": "Bot", "trust_level": "admin" });
+    for (method, path, body) in [
+        (
+            "POST",
+            "/policy/set-mode",
+            json!({ "mode": "EMERGENCY", "reason": "because I say so" }),
+        ),
+        ("PUT", "/api/v1/agents/bot", raise),
+        ("PUT", "/api/v1/agents/other", json!({ "name": "Other" })),
+        ("POST", "/api/v1/keys", json!({ "agent_id": "bot" })),
+        ("PUT", "/api/v1/users/bob", json!({ "roles": ["admin"] })),
+        (
+            "POST",
+            "/api/v1/lockdown",
+            json!({ "on": true, "reason": "to be on the safe side" }),
+        ),
+        (
+            "PUT",
+            "/api/v1/policies/mine",
+            json!({ "name": "Mine", "rules": [{ "condition": { "tool_pattern": "scale_*" }, "action": "deny" }] }),
+        ),
+    ] {
+        let reply = agent.send(method, path, &body).await;
+        assert_eq!(
+            (reply.status, &reply.body["code"]),
+            (403, &json!("role_required")),
+            "{method} {path}: {:?}",
+            reply.body
+        );
+    }
+    assert_eq!(
+        house.showing(&key).get("/policy/status").await.body["current_mode"],
+        "NORMAL"
+    );
+}
+
+#[tokio::test]
+async fn pep_and_catalog_keys_do_the_one_thing_that_they_are_for() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    admin
+        .send("PUT", "/api/v1/agents/bot", &json!({ "name": "Bot" }))
+        .await;
+    let pep = admin
+        .makes(json!({ "agent_id": "proxy", "roles": ["pep"] }))
+        .await;
+    let catalog = admin
+        .makes(json!({ "agent_id": "kagent", "roles": ["catalog"] }))
+        .await;
+    let (pep, catalog) = (house.showing(&pep), house.showing(&catalog));
+    let question = json!({
+        "subject": { "type": "agent", "id": "bot" },
+        "action": { "name": "tool_call" },
+        "resource": { "type": "tool", "id": "list_services" },
+    });
+    let verdict = pep.post("/access/v1/evaluation", &question).await;
+    assert_eq!(
+        (verdict.status, &verdict.body["decision"]),
+        (200, &json!(true)),
+        "{:?}",
+        verdict.body
+    );
+    for caller in [pep, catalog] {
+        let answer = caller.execute("list_services", json!({})).await;
+        assert_eq!(answer["code"], "role_required", "{answer}");
+    }
+    assert_eq!(
+        catalog
+            .post("/access/v1/evaluation", &question)
+            .await
+            .status,
+        403
+    );
+    let shown = catalog.over_mcp().tools().await;
+    assert!(
+        shown.iter().any(|tool| tool == "delete_database"),
+        "{shown:?}"
+    );
+    assert_eq!(pep.get("/api/v1/audit").await.status, 403);
+}
+
+#[tokio::test]
+async fn unknown_wrong_expired_and_revoked_keys_get_the_same_answer() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let revoked = admin.makes(json!({ "agent_id": "a" })).await;
+    let path = format!("/api/v1/keys/{}/revoke", &revoked[3..11]);
+    assert_eq!(
+        admin.post(&path, &json!({ "reason": "lost" })).await.status,
+        200
+    );
+    let expired = admin
+        .makes(json!({ "agent_id": "a", "expires_in": "1m" }))
+        .await;
+    assert_eq!(
+        house.showing(&expired).get("/policy/status").await.status,
+        200
+    );
+    house.clock.advance(Duration::from_mins(1));
+    let unknown = policyguard::identity::NewKey::of([1; 8], [2; 32])
+        .unwrap()
+        .text;
+    let other = policyguard::identity::NewKey::of([3; 8], [4; 32])
+        .unwrap()
+        .text;
+    let good = admin.makes(json!({ "agent_id": "a" })).await;
+    let wrong = format!("{}{}", &good[..12], &other[12..]);
+    let mut answers = Vec::new();
+    for key in [&revoked, &expired, &unknown, &wrong, &"pg_".to_owned()] {
+        let reply = house.showing(key).get("/policy/status").await;
+        let mut body = reply.body;
+        body["request_id"].take();
+        answers.push((reply.status, body));
+    }
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:#?}"
+    );
+    assert_eq!(answers[0].0, 401);
+    assert_eq!(house.showing(&good).get("/policy/status").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_rotated_key_holds_beside_its_successor_for_as_long_as_was_said() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let old = admin.makes(json!({ "agent_id": "a" })).await;
+    let path = format!("/api/v1/keys/{}/rotate", &old[3..11]);
+    let reply = admin.post(&path, &json!({ "overlap": "1h" })).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    let new = reply.body["key"].as_str().unwrap().to_owned();
+    for key in [&old, &new] {
+        assert_eq!(house.showing(key).get("/policy/status").await.status, 200);
+    }
+    house.clock.advance(Duration::from_hours(1));
+    assert_eq!(house.showing(&old).get("/policy/status").await.status, 401);
+    assert_eq!(house.showing(&new).get("/policy/status").await.status, 200);
+    assert_eq!(
+        admin.post(&path, &json!({})).await.status,
+        409,
+        "it is over"
+    );
+}
+
+#[tokio::test]
+async fn keys_and_people_are_there_after_a_restart_and_no_key_is_kept() {
+    let (house, admin) = House::with_credentials().await;
+    let key = house.showing(&admin).adds("ann", &["auditor"]).await;
+    let house = house.restarted().await;
+    assert_eq!(house.showing(&key).get("/api/v1/audit").await.status, 200);
+    let page = house.showing(&key).get("/api/v1/keys").await.body;
+    let keys = page["keys"].as_array().unwrap();
+    assert!(
+        keys.iter()
+            .any(|key| key["user_id"] == "ann" && key["status"] == "active"),
+        "{page}"
+    );
+    let secret = &key[12..];
+    for file in std::fs::read_dir(house.data_dir()).unwrap() {
+        let path = file.unwrap().path();
+        // The socket cannot be read, nor need it be.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let holds = bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!holds, "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_person_is_nobody() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let key = admin.adds("olga", &["operator"]).await;
+    assert_eq!(house.showing(&key).get("/policy/status").await.status, 200);
+    admin
+        .send(
+            "PUT",
+            "/api/v1/users/olga",
+            &json!({ "status": "disabled" }),
+        )
+        .await;
+    assert_eq!(house.showing(&key).get("/policy/status").await.status, 401);
+    admin
+        .send(
+            "PUT",
+            "/api/v1/users/olga",
+            &json!({ "status": "active", "roles": ["auditor"] }),
+        )
+        .await;
+    let reply = house
+        .showing(&key)
+        .post(
+            "/policy/set-mode",
+            &json!({ "mode": "EMERGENCY", "reason": "the cache is down" }),
+        )
+        .await;
+    assert_eq!(reply.status, 403, "its roles are those that it has now");
+}
+
+#[tokio::test]
+async fn the_first_administrators_key_ends_with_the_first_other_one() {
+    let (house, first) = House::with_credentials().await;
+    let first = house.showing(&first);
+    let key = first.adds("root", &["admin"]).await;
+    assert_eq!(first.get("/policy/status").await.status, 401);
+    let again = house.app.first_key(house.config(), true).await.unwrap();
+    assert_eq!(again, FirstKey::NotNeeded);
+    let incidents = house.showing(&key).get("/api/v1/incidents").await.body;
+    let told = incidents["incidents"].as_array().unwrap();
+    assert!(
+        told.iter().any(|one| one["severity"] == "low"
+            && one["description"].as_str().unwrap().contains("admin")),
+        "{incidents}"
+    );
+}
+
+#[tokio::test]
+async fn an_id_is_an_agents_or_a_persons_and_never_both() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let put = |path: &'static str, body: Value| async move {
+        admin.send("PUT", path, &body).await.status
+    };
+    assert_eq!(
+        put("/api/v1/users/x", json!({ "roles": ["operator"] })).await,
+        200
+    );
+    assert_eq!(put("/api/v1/agents/x", json!({ "name": "X" })).await, 409);
+    assert_eq!(
+        admin
+            .post("/api/v1/keys", &json!({ "agent_id": "x" }))
+            .await
+            .status,
+        409
+    );
+    assert_eq!(put("/api/v1/agents/y", json!({ "name": "Y" })).await, 200);
+    assert_eq!(put("/api/v1/users/y", json!({})).await, 409);
+}
