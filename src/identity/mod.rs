@@ -1,5 +1,6 @@
 //! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
 
+mod jwt; // tokens of an issuer
 mod local; // whoever stands on this machine
 mod metrics; // figures of sessions
 mod sessions; // whose each session is
@@ -7,6 +8,10 @@ mod sessions; // whose each session is
 use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, LocalRole, Roles};
 
+pub use jwt::{
+    Algorithm, Fetching, Issuer, IssuerFault, KeyPlace, KeySource, KeysUnread, RoleClaim,
+    TokenFault, Tokens, Verified,
+};
 pub use local::LocalAuthenticator;
 pub use metrics::SessionGauge;
 pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};
