@@ -104,11 +104,9 @@ async fn a_token_with_any_byte_changed_is_refused() {
         ] {
             assert!(desk.tokens.verify(&changed).is_err(), "{changed}");
         }
-        for end in 0..token.len() {
-            assert!(
-                desk.tokens.verify(&token[..end]).is_err(),
-                "{algorithm}: {end} bytes"
-            );
+        let mut cut = token.clone();
+        while cut.pop().is_some() {
+            assert!(desk.tokens.verify(&cut).is_err(), "{algorithm}: {cut}");
         }
     }
 }
