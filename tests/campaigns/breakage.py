@@ -23,7 +23,7 @@ class Caller(threading.Thread):
     def __init__(self, port, name, changes):
         super().__init__()
         self.port, self.name, self.changes = port, name, changes
-        self.acknowledged, self.open, self.wrong = [], None, 0
+        self.acknowledged, self.open, self.wrong = [], None, []
 
     def run(self):
         number = 0
@@ -38,7 +38,7 @@ class Caller(threading.Thread):
                 if status == 200 and body.get("success"):
                     self.acknowledged.append((*self.open, body["action_id"]))
                 elif status != 503:
-                    self.wrong += 1
+                    self.wrong.append(f"{self.open[0]}: {status} {body}")
                 self.open = None
 
 
@@ -50,7 +50,7 @@ def emergency(server):
 
 def kills(binary, options, report):
     """kill -9 under load, again and again: whatever was acknowledged is on record, and every chain verifies."""
-    lost, broken, wrong, acknowledged, done, slowest = [], 0, 0, 0, 0, 0.0
+    lost, broken, wrong, acknowledged, done, slowest = [], 0, [], 0, 0, 0.0
     while done < options.kills:
         with Server(binary) as server:
             emergency(server)
@@ -70,11 +70,13 @@ def kills(binary, options, report):
                 found = records(server.connect(), seen)
                 seen = found[-1]["seq"]
                 lost += missing(found, callers)
-                wrong += sum(caller.wrong for caller in callers) + unheard(server, callers, found)
+                wrong += [one for caller in callers for one in caller.wrong] + unheard(server, callers, found)
                 acknowledged += sum(len(caller.acknowledged) for caller in callers)
             server.stop()
             broken += not server.verifies()
-    report(f"{done} kills, {acknowledged} acknowledged calls, {len(lost)} lost, {wrong} wrong answers", not (lost or wrong))
+    report(f"{done} kills, {acknowledged} acknowledged calls, {len(lost)} lost, {len(wrong)} wrong answers", not (lost or wrong))
+    for one in wrong[:5]:
+        print(f"        {one}")
     report(f"{broken} chains broken; the slowest start took {slowest:.2f} s", not broken)
     report("enough was under way to say anything", acknowledged > 5 * options.kills)
 
@@ -96,11 +98,16 @@ def missing(found, callers):
 
 
 def unheard(server, callers, found):
-    """1 if the fleet has a size that nobody asked for last: neither acknowledged, nor under way when it was killed."""
+    """What is wrong if the fleet has a size that nobody asked for last: neither acknowledged, nor under way when it was killed."""
     size = ask(server.connect(), "GET", "/infrastructure/status")[1]["fleet_size"]
     asked = [one for caller in callers for one in (caller.acknowledged[-1:] + [caller.open]) if one and one[1]]
-    changed = any(record.get("resource") == "scale_fleet" for record in found)
-    return int(changed and bool(asked) and size not in [one[1] for one in asked])
+    # What was decided and did not end before the kill changed nothing.
+    acts = {record.get("action_id") for record in found if record.get("resource") == "scale_fleet"}
+    ends = [record for record in found if record["kind"] == "outcome" and record.get("action_id") in acts]
+    changed = any(record["outcome"]["status"] == "ok" for record in ends)
+    if changed and size not in [one[1] for one in asked]:
+        return [f"the fleet has {size}, but the last asked for were {[one[1] for one in asked]}"]
+    return []
 
 
 @contextlib.contextmanager
