@@ -22,7 +22,7 @@ const MOST: usize = 100_000;
 /// The stored keys cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the stored keys cannot be read: {0}")]
-pub struct KeysUnread(pub String);
+pub struct BookUnread(pub String);
 
 /// What the book needs from a store; keys and people are written with their records.
 pub trait KeyStore: Send + Sync {
@@ -30,13 +30,13 @@ pub trait KeyStore: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn keys(&self) -> Result<Vec<(ApiKey, Option<Timestamp>)>, KeysUnread>;
+    fn keys(&self) -> Result<Vec<(ApiKey, Option<Timestamp>)>, BookUnread>;
 
     /// Every person.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn users(&self) -> Result<Vec<User>, KeysUnread>;
+    fn users(&self) -> Result<Vec<User>, BookUnread>;
 }
 
 /// A key and when it was last used.
@@ -176,7 +176,7 @@ impl Keys {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(store: &dyn KeyStore, recorder: Recorder) -> Result<Self, KeysUnread> {
+    pub fn open(store: &dyn KeyStore, recorder: Recorder) -> Result<Self, BookUnread> {
         let keys = store.keys()?.into_iter();
         let users = store.users()?.into_iter();
         Ok(Self {

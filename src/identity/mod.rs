@@ -1,6 +1,7 @@
 //! Who is calling: credentials in, an identity out. Never from an argument, a session id or a plain header.
 
 mod credential; // what a caller shows of itself
+mod jwt; // tokens of an issuer
 mod key_text; // API keys as text
 mod keys; // the book of keys and people
 mod local; // whoever stands on this machine
@@ -14,8 +15,12 @@ use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, LocalRole, Role, Roles, TrustLevel};
 
 pub use credential::Shown;
+pub use jwt::{
+    Algorithm, Fetching, Issuer, IssuerFault, KeyPlace, KeySource, KeysUnread, RoleClaim,
+    TokenFault, Tokens, Verified,
+};
 pub use key_text::{KeyText, NewKey, NoRandomness};
-pub use keys::{Book, BookEdit, Kept, KeyStore, Keys, KeysUnread};
+pub use keys::{Book, BookEdit, BookUnread, Kept, KeyStore, Keys};
 pub use local::LocalAuthenticator;
 pub use metrics::SessionGauge;
 pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};

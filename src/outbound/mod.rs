@@ -1,6 +1,7 @@
 //! The one HTTP client: whatever leaves this process over HTTP leaves here.
 
 mod events; // what comes over a stream
+mod key_sets; // keys of token issuers
 mod message; // JSON-RPC
 
 use std::path::Path;
@@ -19,6 +20,7 @@ const OPENING: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_mins(1);
 
 pub use events::{Event, EventReader};
+pub use key_sets::{KeySets, check_key_address};
 pub use message::Headers;
 
 /// Why a gateway gave no answer.
@@ -44,12 +46,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the gateway at this address, `http://HOST:PORT`.
+    /// A client of the gateway at this address, `http://HOST:PORT` or `https://HOST:PORT`.
     ///
     /// # Errors
     /// When the system gives no client.
     pub fn at(base: &str) -> Result<Self, OutboundError> {
-        Self::build(builder(), base)
+        let builder = if base.starts_with("https:") {
+            commonly().timeout(DEADLINE)
+        } else {
+            builder()
+        };
+        Self::build(builder, base)
     }
 
     /// A client of the gateway behind this socket.
@@ -159,12 +166,22 @@ impl Events {
     }
 }
 
+/// For gateways over plain HTTP or a socket.
 fn builder() -> reqwest::ClientBuilder {
-    // A gateway never redirects, and a proxy of the environment has no business between a command and its gateway.
+    without_certificates().timeout(DEADLINE)
+}
+
+/// What every client has in common.
+fn commonly() -> reqwest::ClientBuilder {
+    // Nobody whom we ask redirects, and a proxy of the environment has no business between us and them.
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .timeout(DEADLINE)
+}
+
+/// For what is not TLS: reading the machine's certificates takes time, and an image may have none.
+fn without_certificates() -> reqwest::ClientBuilder {
+    commonly().tls_certs_only([])
 }
 
 /// The innermost reason, which is the one that helps.

@@ -6,7 +6,7 @@ use super::super::error::StoreError;
 use super::state::{States, decode, json};
 use crate::audit::Conflict;
 use crate::domain::{ApiKey, KeyId, Timestamp, User};
-use crate::identity::{KeyStore, KeysUnread};
+use crate::identity::{BookUnread, KeyStore};
 
 /// Keeps the key if its revision follows the stored one.
 pub(super) fn put_key(
@@ -75,11 +75,11 @@ fn stale(
 }
 
 impl KeyStore for States {
-    fn keys(&self) -> Result<Vec<(ApiKey, Option<Timestamp>)>, KeysUnread> {
+    fn keys(&self) -> Result<Vec<(ApiKey, Option<Timestamp>)>, BookUnread> {
         self.all_keys().map_err(unread)
     }
 
-    fn users(&self) -> Result<Vec<User>, KeysUnread> {
+    fn users(&self) -> Result<Vec<User>, BookUnread> {
         self.all_users().map_err(unread)
     }
 }
@@ -106,6 +106,6 @@ impl States {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn unread(fault: StoreError) -> KeysUnread {
-    KeysUnread(fault.to_string())
+fn unread(fault: StoreError) -> BookUnread {
+    BookUnread(fault.to_string())
 }
