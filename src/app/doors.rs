@@ -1,12 +1,51 @@
 //! The doors of an opened gateway.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use super::App;
+use super::{App, identities};
 use crate::audit::Door;
+use crate::config::Config;
 use crate::transport;
+use crate::transport::DoorMetrics;
 use crate::transport::mcp::{self, Mcp};
-use crate::transport::rest::{self, Rest, Service};
+use crate::transport::rest::{self, Hosts, Resource, Rest, Service, Streams};
+
+/// What doors have besides the road.
+pub(super) struct AtDoors {
+    hosts: Arc<Hosts>,
+    resource: Resource,
+    metrics: DoorMetrics,
+    streams: Streams,
+    states: Arc<mcp::States>,
+    body_limit: usize,
+    session_idle: Duration,
+}
+
+impl AtDoors {
+    pub(super) fn new(
+        config: &Config,
+        metrics: DoorMetrics,
+        streams: Streams,
+        states: Arc<mcp::States>,
+    ) -> Self {
+        let Config {
+            host,
+            allowed_hosts,
+            allowed_origins,
+            ..
+        } = config;
+        Self {
+            hosts: Arc::new(Hosts::new(host, allowed_hosts, allowed_origins)),
+            resource: identities::resource(config),
+            metrics,
+            streams,
+            states,
+            body_limit: config.body_limit,
+            session_idle: config.session_idle,
+        }
+    }
+}
 
 impl App {
     /// The service for callers from the network.
@@ -27,9 +66,9 @@ impl App {
             running: self.running.clone(),
             stop: self.stop.clone(),
             door,
-            body_limit: self.body_limit,
-            session_idle: self.session_idle,
-            states: Arc::clone(&self.states),
+            body_limit: self.doors.body_limit,
+            session_idle: self.doors.session_idle,
+            states: Arc::clone(&self.doors.states),
         })
     }
 
@@ -40,11 +79,12 @@ impl App {
             metrics: Arc::clone(&self.metrics),
             running: self.running.clone(),
             stop: self.stop.clone(),
-            streams: self.streams.clone(),
-            hosts: Arc::clone(&self.hosts),
-            body_limit: self.body_limit,
+            streams: self.doors.streams.clone(),
+            hosts: Arc::clone(&self.doors.hosts),
+            body_limit: self.doors.body_limit,
+            resource: self.doors.resource.clone(),
             door,
-            figures: self.door_metrics.clone(),
+            figures: self.doors.metrics.clone(),
             description: OnceLock::new(),
         })
     }

@@ -30,10 +30,8 @@ use crate::pipeline::{Pipeline, TOOL_DEADLINE};
 use crate::storage::{Store, StoreError};
 use crate::telemetry::{Health, Metrics};
 use crate::tools::{CloudBackend, ToolBackend, ToolDefinition};
-use crate::transport::DoorMetrics;
-use crate::transport::mcp;
-use crate::transport::rest::{Hosts, Streams};
 
+use doors::AtDoors;
 use room::RoomWatch;
 use rooms::Rooms;
 
@@ -111,13 +109,8 @@ pub struct App {
     data_dir: PathBuf,
     running: TaskTracker,
     stop: CancellationToken,
-    streams: Streams,
     room: RoomWatch,
-    body_limit: usize,
-    session_idle: Duration,
-    door_metrics: DoorMetrics,
-    states: Arc<mcp::States>,
-    hosts: Arc<Hosts>,
+    doors: AtDoors,
     /// Owns the data directory; dropped last, when nothing writes any more.
     _store: Store,
 }
@@ -206,12 +199,7 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
-            streams,
-            body_limit: config.body_limit,
-            session_idle: config.session_idle,
-            door_metrics,
-            states,
-            hosts: Arc::new(hosts(config)),
+            doors: AtDoors::new(config, door_metrics, streams, states),
             _store: store,
         })
     }
@@ -254,11 +242,6 @@ impl App {
         let recorder = self.recorder.clone();
         drop(tokio::task::spawn_blocking(move || recorder.close()).await);
     }
-}
-
-/// Which hosts and origins are served.
-fn hosts(config: &Config) -> Hosts {
-    Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins)
 }
 
 /// Every tool there will be: the rules are compiled for them before the road that leads to them exists.

@@ -13,7 +13,11 @@ use super::settings::SETTINGS;
 /// The longest file; every setting there is, with a page of comment for each, is far below it.
 const MOST: u64 = 1024 * 1024;
 /// Settings that are lists.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 7] = [
+    "jwt.issuers",
+    "jwt.keys",
+    "jwt.algorithms",
+    "jwt.roles",
     "server.allowed_hosts",
     "server.allowed_origins",
     "server.trusted_proxies",

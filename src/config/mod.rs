@@ -7,6 +7,7 @@ mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
+mod tokens; // whose tokens are believed
 mod typed; // texts become values
 mod values; // what was set, and what is wrong with it
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::decision_point::RateLimits;
 use crate::domain::{LocalRole, Network, Secret};
+use crate::identity::Issuer;
 use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
@@ -127,6 +129,8 @@ pub struct Config {
     pub insecure: bool,
     /// A key that opens a gateway which has no administrator yet.
     pub bootstrap_key_file: Option<PathBuf>,
+    /// Whose tokens are believed.
+    pub issuers: Vec<Issuer>,
     /// Whether an agent that nobody knows is registered by its first call.
     pub auto_register: bool,
     /// What callers over MCP may do with the gateway (`spec/identity.md`, "Who is calling").

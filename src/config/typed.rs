@@ -63,6 +63,7 @@ pub(super) fn typed(
         insecure,
         bootstrap_key_file,
     } = Trust::read(values);
+    let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
     let policies = values.text("policies");
@@ -84,6 +85,7 @@ pub(super) fn typed(
         auth,
         insecure,
         bootstrap_key_file,
+        issuers,
         auto_register,
         mcp_role,
         log_level: values.text("log.level").to_owned(),

@@ -3,7 +3,7 @@
 use crate::audit::Door;
 use crate::domain::{AgentId, Authentication, LocalRole, Role, Roles};
 
-use super::{Authenticator, Credentials, Identity, Kind, Unauthenticated};
+use super::{Authenticator, Credentials, Identity, Kind, Preparing, Unauthenticated};
 
 /// Accepts whoever stands on this machine; the roles follow from the door.
 #[derive(Debug)]
@@ -67,6 +67,10 @@ impl LocalAuthenticator {
 }
 
 impl Authenticator for LocalAuthenticator {
+    fn prepare<'a>(&'a self, _credentials: &'a Credentials) -> Preparing<'a> {
+        None
+    }
+
     fn authenticate(
         &self,
         door: Door,

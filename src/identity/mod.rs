@@ -9,6 +9,8 @@ mod metrics; // figures of sessions
 mod sessions; // whose each session is
 mod shown; // whoever shows a credential
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::audit::Door;
@@ -105,4 +107,11 @@ pub trait Authenticator: Send + Sync {
         door: Door,
         credentials: &Credentials,
     ) -> Result<Identity, Unauthenticated>;
+
+    /// Fetches what it takes to judge these credentials, where that is not at hand. It may take some seconds; whoever
+    /// shows what is at hand does not wait.
+    fn prepare<'a>(&'a self, credentials: &'a Credentials) -> Preparing<'a>;
 }
+
+/// The future of a preparation; `None` where there is nothing to wait for.
+pub type Preparing<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;

@@ -45,6 +45,13 @@ impl Pipeline {
         self.admit(caller, credentials).map(|identity| identity.id)
     }
 
+    /// Fetches what it takes to judge these credentials, where that is not at hand.
+    pub async fn prepare(&self, credentials: &Credentials) {
+        if let Some(preparing) = self.authenticator.prepare(credentials) {
+            preparing.await;
+        }
+    }
+
     /// What the caller may do with the gateway; `None` when its credential is not accepted.
     #[must_use]
     pub fn roles(&self, caller: &Caller, credentials: &Credentials) -> Option<Roles> {

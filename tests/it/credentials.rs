@@ -1,11 +1,15 @@
 //! `auth: credentials`: every caller is who its credential says, and nobody else.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
 use policyguard::app::FirstKey;
+use policyguard::domain::Role;
+use policyguard::identity::{Algorithm, Issuer, KeyPlace, RoleClaim};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::House;
 use crate::support::keyed::Keyed;
@@ -373,4 +377,153 @@ async fn an_id_is_an_agents_or_a_persons_and_never_both() {
     );
     assert_eq!(put("/api/v1/agents/y", json!({ "name": "Y" })).await, 200);
     assert_eq!(put("/api/v1/users/y", json!({})).await, 409);
+}
+
+/// A gateway that believes the issuer of the cases, at the moment for which they are made.
+async fn believing_an_issuer() -> (House, TempDir) {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/jwt");
+    let issuer: Value =
+        serde_json::from_str(&std::fs::read_to_string(cases.join("issuer.json")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys.json");
+    std::fs::write(&keys, issuer["jwks"].to_string()).unwrap();
+    let text = |name: &str| issuer[name].as_str().unwrap().to_owned();
+    let (house, _) = House::asking(|config| {
+        config.issuers = vec![Issuer {
+            issuer: text("iss"),
+            audience: text("aud"),
+            algorithms: vec![Algorithm::Rs256],
+            keys: KeyPlace::File(keys.clone()),
+            roles: vec![RoleClaim {
+                claim: "scope".to_owned(),
+                value: "gateway:operate".to_owned(),
+                role: Role::Operator,
+            }],
+        }];
+    })
+    .await;
+    let moment = u64::try_from(issuer["now"].as_i64().unwrap()).unwrap();
+    let now = u64::try_from(house.app.gate.clock().now().as_millis()).unwrap();
+    house
+        .clock
+        .advance(Duration::from_millis(moment * 1000 - now));
+    (house, folder)
+}
+
+#[tokio::test]
+async fn tokens_are_judged_at_the_door_as_the_cases_say() {
+    let (house, _keys) = believing_an_issuer().await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/jwt/cases.jsonl");
+    let (mut refused, mut accepted) = (0, 0);
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let (name, token) = (&case["name"], case["token"].as_str().unwrap());
+        let value = if token.to_ascii_lowercase().starts_with("bearer ") {
+            token.to_owned()
+        } else {
+            format!("Bearer {token}")
+        };
+        let Ok(value) = axum::http::HeaderValue::from_str(&value) else {
+            println!("no header can hold it: {name}");
+            continue;
+        };
+        let request = Request::builder()
+            .uri("/policy/status")
+            .header("host", "localhost")
+            .header("authorization", value)
+            .body(Body::empty())
+            .unwrap();
+        let status = house.request(request).await.status;
+        let expected = case["expect"].as_str().unwrap();
+        if expected == "refuse" {
+            assert_eq!(status, 401, "{name}");
+            refused += 1;
+        } else if expected.starts_with("accept") {
+            assert_eq!(status, 200, "{name}");
+            accepted += 1;
+        }
+    }
+    assert!(refused > 30 && accepted > 0, "{refused} {accepted}");
+}
+
+#[tokio::test]
+async fn where_tokens_come_from_is_said_to_everybody() {
+    let (house, _keys) = believing_an_issuer().await;
+    for path in [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+    ] {
+        let said = house.showing("").get(path).await;
+        assert_eq!(said.status, 200);
+        assert_eq!(said.body["resource"], "https://policyguard.test/mcp");
+        assert_eq!(
+            said.body["authorization_servers"],
+            json!(["https://issuer.test"])
+        );
+    }
+    let (house, _) = House::with_credentials().await;
+    let said = house
+        .showing("")
+        .get("/.well-known/oauth-protected-resource/mcp")
+        .await
+        .body;
+    assert_eq!(said["resource"], "http://localhost/mcp");
+}
+
+#[tokio::test]
+async fn a_key_shown_to_a_gateway_that_trusts_its_machine_still_says_who_calls() {
+    let house = House::new().await;
+    let operator = house.showing("");
+    let key = operator.makes(json!({ "agent_id": "etl-1" })).await;
+    let switch = json!({ "mode": "EMERGENCY", "reason": "because I say so" });
+    assert_eq!(
+        house
+            .showing(&key)
+            .post("/policy/set-mode", &switch)
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        house.showing("pg_wrong").get("/policy/status").await.status,
+        401
+    );
+    // What is no key of ours is no credential there.
+    assert_eq!(
+        house
+            .showing("something")
+            .get("/policy/status")
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_without_a_credential_is_an_agent_that_nobody_trusts() {
+    let (house, _) = House::asking(|config| config.insecure = true).await;
+    let anyone = house.showing("");
+    assert_eq!(
+        anyone.execute("list_services", json!({})).await["success"],
+        json!(true)
+    );
+    for (method, path, body) in [
+        (
+            "POST",
+            "/policy/set-mode",
+            json!({ "mode": "EMERGENCY", "reason": "because I say so" }),
+        ),
+        ("GET", "/api/v1/keys", Value::Null),
+        (
+            "POST",
+            "/api/v1/lockdown",
+            json!({ "on": true, "reason": "to be on the safe side" }),
+        ),
+    ] {
+        assert_eq!(anyone.send(method, path, &body).await.status, 403, "{path}");
+    }
+    assert_eq!(
+        house.showing("pg_wrong").get("/policy/status").await.status,
+        401
+    );
 }

@@ -80,9 +80,10 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     let base = public_base(&request);
     let shown = credentials::of(request.headers(), request.uri().query());
     let shows = matches!(shown, Ok(Credentials::Shown(_)));
-    let admitted = check(rest, &request)
-        .and(shown)
-        .and_then(|credentials| admit(rest, &mut request, &caller, credentials));
+    let admitted = match check(rest, &request).and(shown) {
+        Ok(credentials) => admit(rest, &mut request, &caller, credentials).await,
+        Err(problem) => Err(problem),
+    };
     let mut response = match admitted {
         Ok(()) => next(request).await,
         Err(problem) => answer::problem(&problem),
@@ -129,12 +130,13 @@ pub(super) async fn guard<F: Future<Output = Response>>(
 pub(super) struct Known(pub(super) bool);
 
 /// Notes who asks. Whoever shows nothing that counts gets only what is open to everybody (`spec/identity.md`, "Roles").
-fn admit(
+async fn admit(
     rest: &Rest,
     request: &mut Request,
     caller: &Caller,
     credentials: Credentials,
 ) -> Result<(), Problem> {
+    rest.pipeline.prepare(&credentials).await;
     let known = rest.pipeline.roles(caller, &credentials).is_some();
     if !known && !is_open(request.uri().path()) {
         return Err(answer::no_answer(&Unanswered::Unauthenticated));
@@ -156,7 +158,7 @@ fn is_open(path: &str) -> bool {
 }
 
 /// Where the gateway is for the client that asks, as it names it.
-fn public_base(request: &Request) -> String {
+pub(super) fn public_base(request: &Request) -> String {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     format!("http://{host}")

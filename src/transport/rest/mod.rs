@@ -8,6 +8,7 @@ mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
+mod resource; // where tokens come from
 mod routes; // the route table
 mod seats; // how many streams one may have open
 mod stream; // records as they are written
@@ -33,6 +34,7 @@ use crate::wire::{Problem, ProblemCode};
 pub(in crate::transport) use extract::Asker;
 pub use layers::Hosts;
 pub use openapi::document as openapi;
+pub use resource::Resource;
 pub use routes::{ROUTES, Route};
 pub use seats::Streams;
 pub use service::Service;
@@ -59,6 +61,8 @@ pub struct Parts {
     pub hosts: Arc<Hosts>,
     /// The longest body, in bytes.
     pub body_limit: usize,
+    /// Which tokens open the gateway.
+    pub resource: Resource,
     /// Through which door calls of this router come.
     pub door: Door,
     /// The figures of the doors.
@@ -97,6 +101,14 @@ pub fn service(rest: Rest, others: Router<Rest>) -> Service {
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(resource::metadata),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource/mcp",
+            get(resource::metadata),
+        )
         .route("/access/v1/evaluation", post(authzen::evaluation))
         .route("/access/v1/evaluations", post(authzen::evaluations))
         .route(

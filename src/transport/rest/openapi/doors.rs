@@ -196,5 +196,36 @@ fn evaluations() -> Vec<Door> {
             body: None,
             answers: answers(json_of("Where", &places), failures()),
         },
+        protected_resource(
+            "/.well-known/oauth-protected-resource",
+            "protected_resource",
+        ),
+        protected_resource(
+            "/.well-known/oauth-protected-resource/mcp",
+            "protected_resource_mcp",
+        ),
     ]
+}
+
+/// Where clients get tokens.
+fn protected_resource(path: &'static str, id: &'static str) -> Door {
+    let metadata = answer(
+        &json!({
+            "resource": text("What tokens name as their audience"),
+            "resource_name": text("policyguard"),
+            "authorization_servers": list(&text("An issuer of tokens that are accepted")),
+            "bearer_methods_supported": list(&text("Where a token may stand")),
+        }),
+        &[],
+    );
+    Door {
+        method: "GET",
+        path,
+        id,
+        summary: "Says whose tokens open the gateway (RFC 9728)",
+        about: "Where no issuer is configured, callers show keys of the gateway's own.",
+        parameters: Vec::new(),
+        body: None,
+        answers: answers(json_of("Where", &metadata), failures(|_| false, false)),
+    }
 }

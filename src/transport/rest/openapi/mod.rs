@@ -67,6 +67,7 @@ fn tag(path: &str) -> &str {
     let mut segments = rest.split('/').skip(1);
     match (segments.next(), segments.next()) {
         (Some("access"), _) | (Some(".well-known"), Some("authzen-configuration")) => "authzen",
+        (Some(".well-known"), Some(_)) => "server",
         (Some(first), Some(_)) => first,
         (Some(first), None) if rest != path => first,
         (Some(_) | None, _) => "server",
@@ -106,6 +107,7 @@ mod tests {
             ("/api/v1/agents/{agent_id}/suspend", "agents"),
             ("/access/v1/evaluation", "authzen"),
             ("/.well-known/authzen-configuration", "authzen"),
+            ("/.well-known/oauth-protected-resource/mcp", "server"),
         ] {
             assert_eq!(tag(path), expected, "{path}");
         }
