@@ -55,10 +55,9 @@ enum KeysCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "holder", args = ["agent", "user"])]
 struct Creation {
     /// The agent that it stands for
-    #[arg(long)]
+    #[arg(long, required_unless_present = "user", conflicts_with = "user")]
     agent: Option<String>,
     /// The person that it stands for
     #[arg(long)]

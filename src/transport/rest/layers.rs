@@ -10,6 +10,7 @@ use crate::pipeline::{Caller, Credentials, Door, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
+use super::known::while_known;
 use super::{Rest, answer, extract};
 use crate::transport::serve::{OnlyHealth, Unsound};
 use crate::transport::{credentials, mcp};
@@ -84,10 +85,12 @@ pub(super) async fn guard<F: Future<Output = Response>>(
         Ok(credentials) => admit(rest, &mut request, &caller, credentials).await,
         Err(problem) => Err(problem),
     };
-    let mut response = match admitted {
+    let asker = request.extensions().get::<Asker>().cloned();
+    let response = match admitted {
         Ok(()) => next(request).await,
         Err(problem) => answer::problem(&problem),
     };
+    let mut response = while_known(response, &rest.pipeline, asker);
     let refused = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = refused {
         // What was decided has its record; what could not even be read is counted.

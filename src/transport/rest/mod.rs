@@ -6,6 +6,7 @@ mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod health; // /, /livez, /readyz, /healthz
+mod known; // streams end with their credential
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
 mod resource; // where tokens come from
