@@ -605,3 +605,22 @@ async fn who_started_a_program_speaks_for_an_agent_and_operates_with_a_key_alone
         .await;
     assert_eq!(operator.ask("tools/list", json!({})).await.status, 401);
 }
+
+#[tokio::test]
+async fn guessing_is_turned_away_and_a_right_key_is_not() {
+    let (house, admin) = House::with_credentials().await;
+    let key = house
+        .showing(&admin)
+        .makes(json!({ "agent_id": "etl-1" }))
+        .await;
+    let wrong = policyguard::identity::NewKey::of([1; 8], [2; 32])
+        .unwrap()
+        .text;
+    let mut statuses = Vec::new();
+    for path in ["/policy/status", "/mcp"].into_iter().cycle().take(310) {
+        statuses.push(house.showing(&wrong).get(path).await.status);
+    }
+    assert_eq!((statuses[0], statuses[1]), (401, 401));
+    assert_eq!((statuses[308], statuses[309]), (429, 429), "{statuses:?}");
+    assert_eq!(house.showing(&key).get("/policy/status").await.status, 200);
+}

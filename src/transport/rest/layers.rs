@@ -114,6 +114,14 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             response.headers_mut().insert(header::ALLOW, methods);
         }
     }
+    let wrong = shows && response.status() == StatusCode::UNAUTHORIZED;
+    if wrong
+        && rest
+            .guesses
+            .is_too_many(caller.source.address.as_deref().unwrap_or_default())
+    {
+        response = too_many_guesses(&id, in_json_rpc);
+    }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert("x-request-id", value);
@@ -125,6 +133,25 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, value);
     }
+    response
+}
+
+/// What guessing is answered after a while.
+fn too_many_guesses(id: &str, in_json_rpc: bool) -> Response {
+    let problem = Problem::new(
+        ProblemCode::TooMany,
+        "too many wrong credentials came from this address",
+    )
+    .hint("wait a minute; a right credential is taken at any time");
+    if in_json_rpc {
+        let detail = problem.detail.as_str().unwrap_or_default();
+        return mcp::refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+    }
+    let mut response = answer::problem(&Problem {
+        request_id: Some(id.to_owned()),
+        ..problem
+    });
+    response.extensions_mut().remove::<Problem>();
     response
 }
 
