@@ -19,6 +19,8 @@ MOST_GROWTH_PERCENT = 10
 MOST_T = 4.5
 # The slowest answers say more of the machine than of us.
 KEPT = 0.8
+# So many keys of a kind are timed.
+ALIKE = 32
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -44,6 +46,10 @@ def asking(binary):
     """A gateway that asks for credentials, and its first administrator's key."""
     server = Server(binary, arguments=["--auth", "credentials"])
     return server, (server.folder / "data" / "bootstrap-key").read_text().strip()
+
+
+def asked_with(key):
+    return f"GET /policy/status HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\n\r\n".encode()
 
 
 def as_(key):
@@ -127,7 +133,7 @@ def identities(binary, options, report):
         key = administrator(server, first)
 
         def guess(_):
-            return f"GET /policy/status HTTP/1.1\r\nhost: localhost\r\nx-api-key: {random_key()}\r\n\r\n".encode()
+            return asked_with(random_key())
 
         flat(server, report, "wrong keys", options.identities, guess, {401, 429})
         status, _ = ask(server.connect(), "GET", "/policy/status", None, as_(key))
@@ -141,22 +147,25 @@ def timing(binary, options, report):
         admin = administrator(server, first)
         connection = server.connect()
         made = []
-        for _ in range(2):
+        for _ in range(2 * ALIKE):
             made.append(ask(connection, "POST", "/api/v1/keys", {"agent_id": "a"}, as_(admin))[1]["key"])
-        good, revoked = made
-        ask(connection, "POST", f"/api/v1/keys/{revoked[3:11]}/revoke", {}, as_(admin))
+        good, revoked = made[:ALIKE], made[ALIKE:]
+        for key in revoked:
+            ask(connection, "POST", f"/api/v1/keys/{key[3:11]}/revoke", {}, as_(admin))
+        # As many of each kind: a key that is seen more often is read faster, whatever it is.
         kinds = {
-            "unknown": random_key,
-            "wrong": lambda: key_of(good[3:11], base62(random.getrandbits(256), 43)),
-            "revoked": lambda: revoked,
+            "unknown": [random_key() for _ in range(ALIKE)],
+            "wrong": [key_of(key[3:11], base62(random.getrandbits(256), 43)) for key in good],
+            "revoked": revoked,
         }
+        # Made beforehand and in the same way: what the asker does before it asks shows in the time of an answer, too.
+        order = random.choices(list(kinds), k=options.answers)
+        shown = [(kind, asked_with(random.choice(kinds[kind]))) for kind in order]
         times = {kind: [] for kind in kinds}
         with socket.create_connection(("127.0.0.1", server.port)) as wire:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = wire.makefile("rb")
-            for _ in range(options.answers):
-                kind = random.choice(list(kinds))
-                request = f"GET /policy/status HTTP/1.1\r\nhost: localhost\r\nx-api-key: {kinds[kind]()}\r\n\r\n".encode()
+            for kind, request in shown:
                 begun = time.perf_counter_ns()
                 wire.sendall(request)
                 read_answer(stream)
