@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{App, FirstKey};
 use crate::config::{AuthMode, Config, Transport};
 use crate::domain::LocalRole;
-use crate::transport::{Doors, Limits, serve};
+use crate::transport::{Doors, Limits, Tls, TlsError, serve};
 
 use super::client::SOCKET;
 use super::descriptors::make_room_for;
@@ -20,6 +20,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     make_room_for(config.connections);
+    let tls = tls(config)?;
     let app = App::open(config).await?;
     app.check_lockdown_file().await;
     let socket = app.data_dir().join(SOCKET);
@@ -27,7 +28,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // Before the doors: a signal that comes as soon as they are open must end it in order, too.
     let mut signals = Signals::listen()?;
     let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
-        Ok(doors) => doors.with_limits(limits(config)),
+        Ok(doors) => doors.with_limits(limits(config)).with_tls(tls),
         Err(fault) => {
             app.close().await;
             return Err(unusable(&fault));
@@ -37,7 +38,13 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let first = app
         .first_key(config, std::io::stderr().is_terminal())
         .await?;
-    announce(config, &app, &doors.address()?.to_string(), &first)?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let base = format!("{scheme}://{}", doors.address()?);
+    announce(config, &app, &base, &first)?;
     let stop = app.stopping();
     let told = stop.clone();
     tasks.spawn(async move {
@@ -62,6 +69,23 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     tasks.shutdown().await;
     app.close().await;
     Ok(Exit::Ok)
+}
+
+/// What the listeners show, if they speak TLS.
+fn tls(config: &Config) -> Result<Option<Tls>, CliError> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    let refused = |fault: TlsError| {
+        if fault.is_unsafe() {
+            CliError::Unsafe(fault.to_string())
+        } else {
+            CliError::Config(fault.to_string())
+        }
+    };
+    Tls::load(&files.cert, &files.key)
+        .map(Some)
+        .map_err(refused)
 }
 
 /// How many connections over TCP are held, as configured.
@@ -98,7 +122,7 @@ impl Signals {
 }
 
 /// A few lines: what runs, where the doors are, who is believed to be who.
-fn announce(config: &Config, app: &App, address: &str, first: &FirstKey) -> std::io::Result<()> {
+fn announce(config: &Config, app: &App, base: &str, first: &FirstKey) -> std::io::Result<()> {
     let situation = app.gate.situation();
     let bundle = situation.engine.bundle();
     let locked = if situation.lockdown.on {
@@ -114,8 +138,8 @@ fn announce(config: &Config, app: &App, address: &str, first: &FirstKey) -> std:
     writeln!(
         std::io::stderr(),
         "policyguard {version}\n\
-         \x20 REST    http://{address}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
-         \x20 MCP     http://{address}/mcp, or `policyguard stdio` as a client's command\n\
+         \x20 REST    {base}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
+         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
          \x20 auth    {auth}{models}",

@@ -1,7 +1,9 @@
 //! Names and addresses: where the gateway listens, and as whom it may be called.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
+use super::TlsFiles;
 use super::values::Values;
 
 /// Refuses what would never match, or match otherwise than it looks.
@@ -25,6 +27,21 @@ pub(super) fn check(values: &mut Values<'_>) {
             values.wrong_part("server.allowed_origins", item, wanted);
         }
     }
+}
+
+/// The files of TLS, of which one alone is a mistake.
+pub(super) fn tls(values: &mut Values<'_>) -> Option<TlsFiles> {
+    let (cert, key) = (values.text("tls.cert"), values.text("tls.key"));
+    match (cert, key) {
+        ("", "") => return None,
+        ("", _) => values.wrong("tls.cert", "the certificate file that belongs to `tls.key`"),
+        (_, "") => values.wrong("tls.key", "the key file that belongs to `tls.cert`"),
+        (_, _) => {}
+    }
+    Some(TlsFiles {
+        cert: PathBuf::from(cert),
+        key: PathBuf::from(key),
+    })
 }
 
 /// Whether it is a name or an address, IPv6 with or without brackets.

@@ -69,6 +69,15 @@ impl Transport {
     }
 }
 
+/// The PEM files of the listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate of this gateway, and its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueOrigin {
@@ -121,6 +130,8 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What happens to a policy change that makes something callable.
     pub loosening: Loosening,
+    /// What is shown to whoever connects over TCP; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// Which doors are opened.
     pub transport: Transport,
     /// Who is believed to be who.

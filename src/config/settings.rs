@@ -69,6 +69,20 @@ pub const SETTINGS: &[Setting] = &[
         "addresses and networks that limits.per_address does not count, as 192.0.2.7,10.0.0.0/8",
     ),
     row(
+        "tls.cert",
+        None,
+        Some("--tls-cert"),
+        "",
+        "PEM file with the certificate of this gateway and its chain, read again when it changes; empty: no TLS",
+    ),
+    row(
+        "tls.key",
+        None,
+        Some("--tls-key"),
+        "",
+        "PEM file with the private key of that certificate, which nobody else can read",
+    ),
+    row(
         "transport",
         Some("MCP_TRANSPORT_MODE"),
         Some("--transport"),

@@ -66,21 +66,17 @@ pub(super) fn typed(
     let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
+    let tls = hosts::tls(values);
     let policies = values.text("policies");
     Config {
         host: values.text("server.host").to_owned(),
         port,
-        allowed_hosts: values
-            .list("server.allowed_hosts")
-            .map(str::to_owned)
-            .collect(),
-        allowed_origins: values
-            .list("server.allowed_origins")
-            .map(str::to_owned)
-            .collect(),
+        allowed_hosts: values.texts("server.allowed_hosts"),
+        allowed_origins: values.texts("server.allowed_origins"),
         data_dir: PathBuf::from(values.text("data_dir")),
         policies: (!policies.is_empty()).then(|| PathBuf::from(policies)),
         loosening,
+        tls,
         transport,
         auth,
         insecure,

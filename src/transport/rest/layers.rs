@@ -11,7 +11,7 @@ use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
 use super::{Rest, answer, extract};
-use crate::transport::serve::{OnlyHealth, Unsound};
+use crate::transport::serve::{OnlyHealth, OverTls, Unsound};
 use crate::transport::{credentials, mcp};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
@@ -161,7 +161,9 @@ fn is_open(path: &str) -> bool {
 pub(super) fn public_base(request: &Request) -> String {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    format!("http://{host}")
+    let over_tls = request.extensions().get::<OverTls>().is_some();
+    let scheme = if over_tls { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {

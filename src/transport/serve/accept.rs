@@ -13,6 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use super::census::{Census, Limits};
 use super::connection::{self, Peer, Shared};
+use super::tls::Tls;
+use super::watch::DEADLINES;
 use crate::transport::held::Held;
 use crate::transport::metrics::DoorMetrics;
 use crate::transport::rest::Service;
@@ -28,12 +30,21 @@ const TOLD: usize = 64;
 /// How long telling may take.
 const TELLING: Duration = Duration::from_secs(1);
 
+/// What is behind the doors.
+pub(super) struct Services {
+    /// For who comes over the network.
+    pub(super) public: Service,
+    /// For who comes through the socket.
+    pub(super) local: Service,
+}
+
 /// Takes connections in.
 pub(super) struct Acceptor {
     census: Arc<Census>,
     metrics: DoorMetrics,
     public: Shared,
     local: Shared,
+    tls: Option<Tls>,
     stop: CancellationToken,
     connections: TaskTracker,
     telling: Arc<Semaphore>,
@@ -42,11 +53,12 @@ pub(super) struct Acceptor {
 impl Acceptor {
     pub(super) fn new(
         limits: Limits,
-        public: Service,
-        local: Service,
-        stop: CancellationToken,
-        connections: TaskTracker,
+        services: Services,
+        tls: Option<Tls>,
+        stop: &CancellationToken,
+        connections: &TaskTracker,
     ) -> Self {
+        let Services { public, local } = services;
         let metrics = public.metrics().clone();
         let held = Arc::new(Held::at_most(public.most_held()));
         let shared = |service| Shared {
@@ -59,8 +71,9 @@ impl Acceptor {
             metrics,
             public: shared(public),
             local: shared(local),
-            stop,
-            connections,
+            tls,
+            stop: stop.clone(),
+            connections: connections.clone(),
             telling: Arc::new(Semaphore::new(TOLD)),
         }
     }
@@ -92,16 +105,24 @@ impl Acceptor {
         let peer = Peer {
             address: Some(address),
             only_health: place.is_for_health(),
+            over_tls: self.tls.is_some(),
         };
-        let serving = connection::serve(stream, peer, self.public.clone());
+        let (shared, tls) = (self.public.clone(), self.tls.clone());
         self.connections.spawn(async move {
-            serving.await;
+            match tls {
+                None => connection::serve(stream, peer, shared).await,
+                Some(tls) => serve_over(&tls, stream, peer, shared).await,
+            }
             drop(place);
         });
     }
 
     fn turn_away(&self, mut stream: TcpStream) {
         self.metrics.turned_away();
+        // A handshake for somebody who gets no place would cost more than a place.
+        if self.tls.is_some() {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.telling).try_acquire_owned() else {
             return;
         };
@@ -135,10 +156,23 @@ impl Acceptor {
             let peer = Peer {
                 address: None,
                 only_health: false,
+                over_tls: false,
             };
             self.connections
                 .spawn(connection::serve(stream, peer, self.local.clone()));
         }
+    }
+}
+
+/// Serves a connection that is made secret first; a server that stops does not wait for that.
+async fn serve_over(tls: &Tls, stream: TcpStream, peer: Peer, shared: Shared) {
+    let handshake = shared
+        .stop
+        .run_until_cancelled(tls.handshake(stream, DEADLINES.head));
+    match handshake.await {
+        Some(Ok(stream)) => connection::serve(stream, peer, shared).await,
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended before it was secret"),
+        None => {}
     }
 }
 

@@ -44,11 +44,17 @@ pub(super) struct Peer {
     pub(super) address: Option<SocketAddr>,
     /// Whether it may only ask how the gateway is.
     pub(super) only_health: bool,
+    /// Whether nobody between it and this process can read along.
+    pub(super) over_tls: bool,
 }
 
 /// A request that came on a place that is kept for health.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::transport) struct OnlyHealth;
+
+/// A request that came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::transport) struct OverTls;
 
 /// Serves the connection to its end.
 pub(super) async fn serve<S>(stream: S, peer: Peer, shared: Shared)
@@ -140,6 +146,9 @@ fn received(
     }
     if peer.only_health {
         extensions.insert(OnlyHealth);
+    }
+    if peer.over_tls {
+        extensions.insert(OverTls);
     }
     request
 }

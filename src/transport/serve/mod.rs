@@ -4,6 +4,7 @@ mod accept; // who comes in
 mod census; // how many are in
 mod connection; // one of them
 mod framing; // requests that can be read in two ways
+mod tls; // what listeners show of themselves
 mod watch; // what it is at
 mod watched; // deadlines of its stream
 
@@ -16,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::rest::Service;
-use accept::Acceptor;
+use accept::{Acceptor, Services};
 
 pub use census::Limits;
-pub(super) use connection::OnlyHealth;
+pub(super) use connection::{OnlyHealth, OverTls};
 pub(super) use framing::Unsound;
+pub use tls::{Tls, TlsError};
 
 /// How long calls may take to end once the server stops (`spec/operations.md`).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -51,6 +53,7 @@ pub struct Doors {
     tcp: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
     limits: Limits,
+    tls: Option<Tls>,
 }
 
 impl Doors {
@@ -71,6 +74,7 @@ impl Doors {
             tcp,
             socket,
             limits: Limits::default(),
+            tls: None,
         })
     }
 
@@ -84,6 +88,7 @@ impl Doors {
             tcp: None,
             socket,
             limits: Limits::default(),
+            tls: None,
         })
     }
 
@@ -91,6 +96,12 @@ impl Doors {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, speaking TLS over TCP if there is what it takes.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The address, with the port that the system chose for port 0.
@@ -128,9 +139,16 @@ pub async fn serve(doors: Doors, public: Service, local: Service, stop: Cancella
         tcp,
         socket,
         limits,
+        tls,
     } = doors;
     let connections = TaskTracker::new();
-    let acceptor = Acceptor::new(limits, public, local, stop.clone(), connections.clone());
+    let services = Services { public, local };
+    let acceptor = Acceptor::new(limits, services, tls.clone(), &stop, &connections);
+    let following = async {
+        if let Some(tls) = tls {
+            stop.run_until_cancelled(tls.follow()).await;
+        }
+    };
     let over_tcp = async {
         if let Some(listener) = tcp {
             acceptor.over_tcp(listener).await;
@@ -142,7 +160,7 @@ pub async fn serve(doors: Doors, public: Service, local: Service, stop: Cancella
             drop(std::fs::remove_file(path));
         }
     };
-    tokio::join!(over_tcp, through_socket);
+    tokio::join!(over_tcp, through_socket, following);
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait())
         .await
