@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{App, identities};
 use crate::audit::Door;
 use crate::config::Config;
+use crate::domain::Network;
 use crate::transport;
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::{self, Mcp};
@@ -14,6 +15,7 @@ use crate::transport::rest::{self, Hosts, Resource, Rest, Service, Streams};
 /// What doors have besides the road.
 pub(super) struct AtDoors {
     hosts: Arc<Hosts>,
+    proxies: Vec<Network>,
     resource: Resource,
     metrics: DoorMetrics,
     streams: Streams,
@@ -37,6 +39,7 @@ impl AtDoors {
         } = config;
         Self {
             hosts: Arc::new(Hosts::new(host, allowed_hosts, allowed_origins)),
+            proxies: config.trusted_proxies.clone(),
             resource: identities::resource(config),
             metrics,
             streams,
@@ -81,6 +84,7 @@ impl App {
             stop: self.stop.clone(),
             streams: self.doors.streams.clone(),
             hosts: Arc::clone(&self.doors.hosts),
+            proxies: self.doors.proxies.clone(),
             body_limit: self.doors.body_limit,
             resource: self.doors.resource.clone(),
             door,

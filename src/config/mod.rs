@@ -156,7 +156,7 @@ pub struct Config {
     pub connections: usize,
     /// How many of them one address may hold; `None`: all of them.
     pub per_address: Option<usize>,
-    /// Whose connections `per_address` does not count.
+    /// Proxies, believed when they say for whom they speak; `per_address` does not count their connections.
     pub trusted_proxies: Vec<Network>,
     /// How much one caller may ask in a time.
     pub rates: RateLimits,

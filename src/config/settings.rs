@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         None,
         None,
         "",
-        "addresses and networks that limits.per_address does not count, as 192.0.2.7,10.0.0.0/8",
+        "proxies, as 192.0.2.7,10.0.0.0/8: believed in X-Forwarded-For and -Proto, not counted by limits.per_address",
     ),
     row(
         "tls.cert",

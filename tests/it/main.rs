@@ -49,6 +49,7 @@ mod openapi; // what the OpenAPI document promises
 mod patterns; // hostile patterns, names and hours
 mod policy_files; // what authors write and read
 mod proofs; // what must not compile
+mod proxies; // what proxies say of whom they speak for
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API

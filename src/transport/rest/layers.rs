@@ -10,7 +10,7 @@ use crate::pipeline::{Caller, Credentials, Door, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
-use super::{Rest, answer, extract};
+use super::{Rest, answer, extract, forwarded};
 use crate::transport::serve::{OnlyHealth, OverTls, Unsound};
 use crate::transport::{credentials, mcp};
 
@@ -77,7 +77,7 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     request.extensions_mut().insert(RequestId(id.clone()));
     let caller = extract::find_caller(rest, &request);
     let in_json_rpc = request.uri().path() == mcp::PATH;
-    let base = public_base(&request);
+    let base = public_base(rest, &request);
     let shown = credentials::of(request.headers(), request.uri().query());
     let shows = matches!(shown, Ok(Credentials::Shown(_)));
     let admitted = match check(rest, &request).and(shown) {
@@ -158,11 +158,12 @@ fn is_open(path: &str) -> bool {
 }
 
 /// Where the gateway is for the client that asks, as it names it.
-pub(super) fn public_base(request: &Request) -> String {
+pub(super) fn public_base(rest: &Rest, request: &Request) -> String {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     let over_tls = request.extensions().get::<OverTls>().is_some();
-    let scheme = if over_tls { "https" } else { "http" };
+    let https = over_tls || forwarded::over_https(request, &rest.proxies);
+    let scheme = if https { "https" } else { "http" };
     format!("{scheme}://{host}")
 }
 

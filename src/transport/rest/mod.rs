@@ -5,6 +5,7 @@ mod authzen; // decisions for other gateways
 mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
+mod forwarded; // what proxies say
 mod health; // /, /livez, /readyz, /healthz
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
@@ -25,6 +26,7 @@ use axum::routing::{MethodFilter, get, on, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::Network;
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
 use crate::telemetry::{Health, Metrics};
 use crate::transport::metrics::DoorMetrics;
@@ -59,6 +61,8 @@ pub struct Parts {
     pub streams: Streams,
     /// Which hosts and origins are served.
     pub hosts: Arc<Hosts>,
+    /// Proxies that are believed when they say for whom they speak.
+    pub proxies: Vec<Network>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// Which tokens open the gateway.
