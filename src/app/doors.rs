@@ -33,12 +33,15 @@ impl AtDoors {
     ) -> Self {
         let Config {
             host,
+            admin,
             allowed_hosts,
             allowed_origins,
             ..
         } = config;
+        let hosts = admin.iter().map(|admin| admin.host.clone());
+        let hosts: Vec<String> = hosts.chain(allowed_hosts.iter().cloned()).collect();
         Self {
-            hosts: Arc::new(Hosts::new(host, allowed_hosts, allowed_origins)),
+            hosts: Arc::new(Hosts::new(host, &hosts, allowed_origins)),
             proxies: config.trusted_proxies.clone(),
             resource: identities::resource(config),
             metrics,

@@ -1,6 +1,7 @@
 //! `serve`: opens the doors, says where they are, and stops without cutting anyone off.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{App, FirstKey};
 use crate::config::{AuthMode, Config, Transport};
 use crate::domain::LocalRole;
-use crate::transport::{Doors, Limits, Tls, TlsError, serve};
+use crate::transport::{Doors, Limits, ServeError, Tls, TlsError, serve};
 
 use super::client::SOCKET;
 use super::descriptors::make_room_for;
@@ -27,8 +28,8 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let unusable = |fault: &dyn std::fmt::Display| CliError::Config(fault.to_string());
     // Before the doors: a signal that comes as soon as they are open must end it in order, too.
     let mut signals = Signals::listen()?;
-    let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
-        Ok(doors) => doors.with_limits(limits(config)).with_tls(tls),
+    let doors = match open_doors(config, &socket).await {
+        Ok(doors) => doors.with_tls(tls),
         Err(fault) => {
             app.close().await;
             return Err(unusable(&fault));
@@ -38,13 +39,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let first = app
         .first_key(config, std::io::stderr().is_terminal())
         .await?;
-    let scheme = if config.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let base = format!("{scheme}://{}", doors.address()?);
-    announce(config, &app, &base, &first)?;
+    announce(config, &app, &doors, &first)?;
     let stop = app.stopping();
     let told = stop.clone();
     tasks.spawn(async move {
@@ -69,6 +64,13 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     tasks.shutdown().await;
     app.close().await;
     Ok(Exit::Ok)
+}
+
+/// The doors that are configured.
+async fn open_doors(config: &Config, socket: &Path) -> Result<Doors, ServeError> {
+    let doors = Doors::open(&config.host, config.port, Some(socket)).await?;
+    let admin = config.admin.as_ref().map(ToString::to_string);
+    doors.with_limits(limits(config)).with_admin(admin).await
 }
 
 /// What the listeners show, if they speak TLS.
@@ -122,7 +124,19 @@ impl Signals {
 }
 
 /// A few lines: what runs, where the doors are, who is believed to be who.
-fn announce(config: &Config, app: &App, base: &str, first: &FirstKey) -> std::io::Result<()> {
+fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std::io::Result<()> {
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let base = format!("{scheme}://{}", doors.address()?);
+    let admin = match doors.admin_address()? {
+        None => String::new(),
+        Some(address) => format!(
+            "\n  ADMIN   {scheme}://{address}  (keys, users, GET /metrics; nowhere else over the network)"
+        ),
+    };
     let situation = app.gate.situation();
     let bundle = situation.engine.bundle();
     let locked = if situation.lockdown.on {
@@ -139,7 +153,7 @@ fn announce(config: &Config, app: &App, base: &str, first: &FirstKey) -> std::io
         std::io::stderr(),
         "policyguard {version}\n\
          \x20 REST    {base}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
-         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command\n\
+         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command{admin}\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
          \x20 auth    {auth}{models}",

@@ -69,6 +69,21 @@ impl Transport {
     }
 }
 
+/// A host with a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an address; IPv6 in brackets.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 /// The PEM files of the listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -130,6 +145,8 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What happens to a policy change that makes something callable.
     pub loosening: Loosening,
+    /// Where administrators have a listener of their own.
+    pub admin: Option<Address>,
     /// What is shown to whoever connects over TCP; `None`: no TLS.
     pub tls: Option<TlsFiles>,
     /// Which doors are opened.

@@ -69,6 +69,13 @@ pub const SETTINGS: &[Setting] = &[
         "proxies, as 192.0.2.7,10.0.0.0/8: believed in X-Forwarded-For and -Proto, not counted by limits.per_address",
     ),
     row(
+        "admin.addr",
+        None,
+        None,
+        "",
+        "HOST:PORT of a second listener: keys, users and /metrics are served there alone, /metrics without a credential",
+    ),
+    row(
         "tls.cert",
         None,
         Some("--tls-cert"),

@@ -66,7 +66,7 @@ pub(super) fn typed(
     let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
-    let tls = hosts::tls(values);
+    let (admin, tls) = (hosts::admin(values), hosts::tls(values));
     let policies = values.text("policies");
     Config {
         host: values.text("server.host").to_owned(),
@@ -76,6 +76,7 @@ pub(super) fn typed(
         data_dir: PathBuf::from(values.text("data_dir")),
         policies: (!policies.is_empty()).then(|| PathBuf::from(policies)),
         loosening,
+        admin,
         tls,
         transport,
         auth,
@@ -139,7 +140,10 @@ const AUTH: [(&str, AuthMode); 2] = [
 
 /// Who is believed to be who. Where strangers come in, nobody is believed for standing on this machine.
 pub(super) fn auth(values: &Values<'_>) -> AuthMode {
-    let open = values.text("insecure") == "true" && !is_loopback(values.text("server.host"));
+    let host = values.text("server.host");
+    let admin = hosts::address(values.text("admin.addr"));
+    let reached = !is_loopback(host) || admin.is_some_and(|admin| !is_loopback(&admin.host));
+    let open = values.text("insecure") == "true" && reached;
     if open || values.text("auth") == AuthMode::Credentials.as_str() {
         AuthMode::Credentials
     } else {

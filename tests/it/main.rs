@@ -10,6 +10,7 @@
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod admin; // the listener for administrators
 mod agents;
 mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written

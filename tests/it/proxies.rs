@@ -19,7 +19,7 @@ async fn behind(proxies: &str) -> (House, SocketAddr) {
 
 /// Sends a request with these lines of headers; the whole answer.
 async fn said(address: SocketAddr, request: &str, lines: &[&str], body: &str) -> String {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
     let request = format!(
         "{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n{lines}\r\n{body}",

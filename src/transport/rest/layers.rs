@@ -10,7 +10,7 @@ use crate::pipeline::{Caller, Credentials, Door, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
-use super::{Rest, answer, extract, forwarded};
+use super::{Rest, answer, extract, forwarded, listeners};
 use crate::transport::serve::{OnlyHealth, OverTls, Unsound};
 use crate::transport::{credentials, mcp};
 
@@ -138,7 +138,7 @@ async fn admit(
 ) -> Result<(), Problem> {
     rest.pipeline.prepare(&credentials).await;
     let known = rest.pipeline.roles(caller, &credentials).is_some();
-    if !known && !is_open(request.uri().path()) {
+    if !known && !is_open(request.uri().path()) && !listeners::opens(request) {
         return Err(answer::no_answer(&Unanswered::Unauthenticated));
     }
     let asker = Asker {
@@ -216,7 +216,7 @@ fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {
                 .hint("add it to ALLOWED_ORIGINS"));
         }
     }
-    Ok(())
+    listeners::check(request)
 }
 
 /// The caller's own id if it is a short plain one, else the next of ours.

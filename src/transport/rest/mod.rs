@@ -7,6 +7,7 @@ mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod forwarded; // what proxies say
 mod health; // /, /livez, /readyz, /healthz
+mod listeners; // what is served where
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
 mod resource; // where tokens come from
@@ -169,9 +170,7 @@ async fn describe(State(rest): State<Rest>) -> Response {
 }
 
 async fn nothing_here(uri: axum::http::Uri) -> Response {
-    let detail = format!("nothing is served at `{}`", uri.path());
-    answer::problem(&Problem::new(ProblemCode::NotFound, detail).hint("GET / names the doors"))
-        .into_response()
+    answer::problem(&listeners::nothing_at(uri.path())).into_response()
 }
 
 async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Response {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::census::{Census, Limits};
-use super::connection::{self, Peer, Shared};
+use super::connection::{self, Listener, Peer, Shared};
 use super::tls::Tls;
 use super::watch::DEADLINES;
 use crate::transport::held::Held;
@@ -30,6 +30,9 @@ const TOLD: usize = 64;
 /// How long telling may take.
 const TELLING: Duration = Duration::from_secs(1);
 
+/// Places of the admin listener, those for health among them: whoever fills the other one takes none of these.
+const FOR_ADMINS: usize = 64;
+
 /// What is behind the doors.
 pub(super) struct Services {
     /// For who comes over the network.
@@ -41,6 +44,7 @@ pub(super) struct Services {
 /// Takes connections in.
 pub(super) struct Acceptor {
     census: Arc<Census>,
+    admins: Arc<Census>,
     metrics: DoorMetrics,
     public: Shared,
     local: Shared,
@@ -60,6 +64,11 @@ impl Acceptor {
     ) -> Self {
         let Services { public, local } = services;
         let metrics = public.metrics().clone();
+        let for_admins = Limits {
+            connections: FOR_ADMINS,
+            per_address: None,
+            trusted_proxies: Vec::new(),
+        };
         let held = Arc::new(Held::at_most(public.most_held()));
         let shared = |service| Shared {
             service,
@@ -68,6 +77,7 @@ impl Acceptor {
         };
         Self {
             census: Census::new(limits, metrics.clone()),
+            admins: Census::new(for_admins, metrics.clone()),
             metrics,
             public: shared(public),
             local: shared(local),
@@ -79,7 +89,7 @@ impl Acceptor {
     }
 
     /// Takes in who comes over the network, until the server stops.
-    pub(super) async fn over_tcp(&self, listener: TcpListener) {
+    pub(super) async fn over_tcp(&self, listener: TcpListener, which: Option<Listener>) {
         loop {
             let (stream, address) = tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -93,18 +103,23 @@ impl Acceptor {
             };
             // Without this an answer may wait for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
-            self.take_in(stream, address);
+            self.take_in(stream, address, which);
         }
     }
 
-    fn take_in(&self, stream: TcpStream, address: SocketAddr) {
-        let Some(place) = self.census.place(address.ip()) else {
+    fn take_in(&self, stream: TcpStream, address: SocketAddr, listener: Option<Listener>) {
+        let census = match listener {
+            Some(Listener::Admin) => &self.admins,
+            Some(Listener::Public) | None => &self.census,
+        };
+        let Some(place) = census.place(address.ip()) else {
             self.turn_away(stream);
             return;
         };
         let peer = Peer {
             address: Some(address),
             only_health: place.is_for_health(),
+            listener,
             over_tls: self.tls.is_some(),
         };
         let (shared, tls) = (self.public.clone(), self.tls.clone());
@@ -156,6 +171,7 @@ impl Acceptor {
             let peer = Peer {
                 address: None,
                 only_health: false,
+                listener: None,
                 over_tls: false,
             };
             self.connections
