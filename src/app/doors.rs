@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::figures::Kept;
 use super::{App, identities};
 use crate::audit::Door;
 use crate::config::Config;
@@ -10,12 +11,13 @@ use crate::domain::Network;
 use crate::transport;
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::{self, Mcp};
-use crate::transport::rest::{self, Hosts, Resource, Rest, Service, Streams};
+use crate::transport::rest::{self, Guesses, Hosts, Resource, Rest, Service, Streams};
 
 /// What doors have besides the road.
 pub(super) struct AtDoors {
     hosts: Arc<Hosts>,
     proxies: Vec<Network>,
+    guesses: Guesses,
     resource: Resource,
     metrics: DoorMetrics,
     streams: Streams,
@@ -25,12 +27,7 @@ pub(super) struct AtDoors {
 }
 
 impl AtDoors {
-    pub(super) fn new(
-        config: &Config,
-        metrics: DoorMetrics,
-        streams: Streams,
-        states: Arc<mcp::States>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, metrics: DoorMetrics, kept: Kept) -> Self {
         let Config {
             host,
             admin,
@@ -43,10 +40,11 @@ impl AtDoors {
         Self {
             hosts: Arc::new(Hosts::new(host, &hosts, allowed_origins)),
             proxies: config.trusted_proxies.clone(),
+            guesses: kept.guesses,
             resource: identities::resource(config),
             metrics,
-            streams,
-            states,
+            streams: kept.streams,
+            states: kept.states,
             body_limit: config.body_limit,
             session_idle: config.session_idle,
         }
@@ -89,6 +87,7 @@ impl App {
             hosts: Arc::clone(&self.doors.hosts),
             proxies: self.doors.proxies.clone(),
             body_limit: self.doors.body_limit,
+            guesses: self.doors.guesses.clone(),
             resource: self.doors.resource.clone(),
             door,
             figures: self.doors.metrics.clone(),

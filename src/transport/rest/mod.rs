@@ -6,9 +6,11 @@ mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
 mod forwarded; // what proxies say
+mod guesses; // wrong credentials, by where they come from
 mod health; // /, /livez, /readyz, /healthz
-mod listeners; // what is served where
+mod known; // streams end with their credential
 mod layers; // hosts and origins, request ids
+mod listeners; // what is served where
 mod openapi; // what there is, for machines
 mod resource; // where tokens come from
 mod routes; // the route table
@@ -35,6 +37,7 @@ use crate::transport::running::Running;
 use crate::wire::{Problem, ProblemCode};
 
 pub(in crate::transport) use extract::Asker;
+pub use guesses::Guesses;
 pub use layers::Hosts;
 pub use openapi::document as openapi;
 pub use resource::Resource;
@@ -66,6 +69,8 @@ pub struct Parts {
     pub proxies: Vec<Network>,
     /// The longest body, in bytes.
     pub body_limit: usize,
+    /// Who guesses credentials.
+    pub guesses: Guesses,
     /// Which tokens open the gateway.
     pub resource: Resource,
     /// Through which door calls of this router come.
