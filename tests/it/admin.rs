@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use policyguard::transport::{Doors, Limits};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::House;
+use crate::tls::Served;
 
 /// A gateway that asks for credentials, its first key, and where it listens.
 struct Two {
@@ -141,6 +143,18 @@ async fn commands_of_this_machine_administer_through_the_socket() {
         )));
     let (status, body) = socket.ask("GET", "/api/v1/keys", Vec::new()).await;
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+}
+
+#[test]
+fn the_banner_names_the_listener_of_administrators() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("policyguard.yaml");
+    std::fs::write(file, "admin: { addr: \"localhost:0\" }\n").unwrap();
+    let mut served = Served::start(&folder, &[]);
+    let address = served.address("ADMIN");
+    let port = address.rsplit(':').next().unwrap();
+    assert!(address.starts_with("http://"), "{address}");
+    assert_ne!(port, "0", "the one that the system chose");
 }
 
 #[tokio::test]

@@ -235,11 +235,25 @@ async fn what_does_not_fit_keeps_the_certificate_from_before_until_it_fits() {
 }
 
 /// A gateway of its own; it ends with this.
-struct Served(Child);
+pub(crate) struct Served(Child);
 
 impl Served {
+    /// Serves at any port, with these arguments and this folder.
+    pub(crate) fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+        let child = Command::new(BINARY)
+            .args(["serve", "--port", "0"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(child.unwrap())
+    }
+
     /// The address behind this word of its banner.
-    fn address(&mut self, word: &str) -> String {
+    pub(crate) fn address(&mut self, word: &str) -> String {
         let lines = BufReader::new(self.0.stderr.as_mut().unwrap()).lines();
         for line in lines.map(Result::unwrap) {
             let mut words = line.split_whitespace();
@@ -262,18 +276,9 @@ impl Drop for Served {
 fn the_banner_says_https_and_commands_believe_whom_the_machine_believes() {
     let (files, _) = Files::new();
     let folder = TempDir::new().unwrap();
-    let serve = Command::new(BINARY)
-        .args(["serve", "--port", "0", "--tls-cert"])
-        .arg(files.cert())
-        .arg("--tls-key")
-        .arg(files.key())
-        .current_dir(folder.path())
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut served = Served(serve.unwrap());
+    let (cert, key) = (files.cert(), files.key());
+    let [cert, key] = [&cert, &key].map(|path| path.to_str().unwrap());
+    let mut served = Served::start(&folder, &["--tls-cert", cert, "--tls-key", key]);
     let base = served.address("REST");
     assert!(base.starts_with("https://127.0.0.1:"), "{base}");
     let base = base.replace("127.0.0.1", "localhost");
