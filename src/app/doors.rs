@@ -7,6 +7,7 @@ use super::figures::Kept;
 use super::{App, identities};
 use crate::audit::Door;
 use crate::config::Config;
+use crate::domain::Network;
 use crate::transport;
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::{self, Mcp};
@@ -15,6 +16,7 @@ use crate::transport::rest::{self, Guesses, Hosts, Resource, Rest, Service, Stre
 /// What doors have besides the road.
 pub(super) struct AtDoors {
     hosts: Arc<Hosts>,
+    proxies: Vec<Network>,
     guesses: Guesses,
     resource: Resource,
     metrics: DoorMetrics,
@@ -28,12 +30,16 @@ impl AtDoors {
     pub(super) fn new(config: &Config, metrics: DoorMetrics, kept: Kept) -> Self {
         let Config {
             host,
+            admin,
             allowed_hosts,
             allowed_origins,
             ..
         } = config;
+        let hosts = admin.iter().map(|admin| admin.host.clone());
+        let hosts: Vec<String> = hosts.chain(allowed_hosts.iter().cloned()).collect();
         Self {
-            hosts: Arc::new(Hosts::new(host, allowed_hosts, allowed_origins)),
+            hosts: Arc::new(Hosts::new(host, &hosts, allowed_origins)),
+            proxies: config.trusted_proxies.clone(),
             guesses: kept.guesses,
             resource: identities::resource(config),
             metrics,
@@ -79,6 +85,7 @@ impl App {
             stop: self.stop.clone(),
             streams: self.doors.streams.clone(),
             hosts: Arc::clone(&self.doors.hosts),
+            proxies: self.doors.proxies.clone(),
             body_limit: self.doors.body_limit,
             guesses: self.doors.guesses.clone(),
             resource: self.doors.resource.clone(),

@@ -95,9 +95,9 @@ impl Find<'_> {
             return Ok(None);
         };
         let base = url.trim_end_matches('/').to_owned();
-        if !base.starts_with("http://") {
+        if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(CliError::Usage(format!(
-                "`{base}` is not an address of a gateway: write http://HOST:PORT (https is not supported yet)"
+                "`{base}` is not an address of a gateway: write http://HOST:PORT or https://HOST:PORT"
             )));
         }
         let client = Client::at(&base).map_err(|fault| unanswered(&fault, &base))?;

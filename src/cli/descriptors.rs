@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is open besides connections: the store, its readers, logs, watched files.
+/// What is open besides connections: the store, its readers, logs, watched files, the few of the admin listener.
 const OTHERS: u64 = 256;
 
 /// Raises the soft limit of this process as far as so many connections need and the system allows.

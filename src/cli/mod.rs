@@ -74,6 +74,12 @@ struct Global {
     /// Policy file or folder [default: policies/default.yaml, else the copy built in]
     #[arg(long, global = true, value_name = "PATH", help_heading = "Settings")]
     policies: Option<String>,
+    /// Certificate of the gateway, PEM; callers then speak https
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    tls_cert: Option<String>,
+    /// Private key of that certificate, PEM
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    tls_key: Option<String>,
     /// Doors to open: http, stdio or both [default: http]
     #[arg(long, global = true, help_heading = "Settings")]
     transport: Option<String>,
@@ -233,6 +239,8 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         ("server.port", &global.port),
         ("data_dir", &global.data_dir),
         ("policies", &global.policies),
+        ("tls.cert", &global.tls_cert),
+        ("tls.key", &global.tls_key),
         ("transport", &global.transport),
         ("auth", &global.auth),
         ("mcp.role", &global.mcp_role),

@@ -1,6 +1,7 @@
 //! `serve`: opens the doors, says where they are, and stops without cutting anyone off.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{App, FirstKey};
 use crate::config::{AuthMode, Config, Transport};
 use crate::domain::LocalRole;
-use crate::transport::{Doors, Limits, serve};
+use crate::transport::{Doors, Limits, ServeError, Tls, TlsError, serve};
 
 use super::client::SOCKET;
 use super::descriptors::make_room_for;
@@ -20,14 +21,15 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     make_room_for(config.connections);
+    let tls = tls(config)?;
     let app = App::open(config).await?;
     app.check_lockdown_file().await;
     let socket = app.data_dir().join(SOCKET);
     let unusable = |fault: &dyn std::fmt::Display| CliError::Config(fault.to_string());
     // Before the doors: a signal that comes as soon as they are open must end it in order, too.
     let mut signals = Signals::listen()?;
-    let doors = match Doors::open(&config.host, config.port, Some(&socket)).await {
-        Ok(doors) => doors.with_limits(limits(config)),
+    let doors = match open_doors(config, &socket).await {
+        Ok(doors) => doors.with_tls(tls),
         Err(fault) => {
             app.close().await;
             return Err(unusable(&fault));
@@ -43,7 +45,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
             return Err(fault.into());
         }
     };
-    announce(config, &app, &doors.address()?.to_string(), &first)?;
+    announce(config, &app, &doors, &first)?;
     let stop = app.stopping();
     let told = stop.clone();
     tasks.spawn(async move {
@@ -68,6 +70,30 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     tasks.shutdown().await;
     app.close().await;
     Ok(Exit::Ok)
+}
+
+/// The doors that are configured.
+async fn open_doors(config: &Config, socket: &Path) -> Result<Doors, ServeError> {
+    let doors = Doors::open(&config.host, config.port, Some(socket)).await?;
+    let admin = config.admin.as_ref().map(ToString::to_string);
+    doors.with_limits(limits(config)).with_admin(admin).await
+}
+
+/// What the listeners show, if they speak TLS.
+fn tls(config: &Config) -> Result<Option<Tls>, CliError> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    let refused = |fault: TlsError| {
+        if fault.is_unsafe() {
+            CliError::Unsafe(fault.to_string())
+        } else {
+            CliError::Config(fault.to_string())
+        }
+    };
+    Tls::load(&files.cert, &files.key)
+        .map(Some)
+        .map_err(refused)
 }
 
 /// How many connections over TCP are held, as configured.
@@ -104,7 +130,19 @@ impl Signals {
 }
 
 /// A few lines: what runs, where the doors are, who is believed to be who.
-fn announce(config: &Config, app: &App, address: &str, first: &FirstKey) -> std::io::Result<()> {
+fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std::io::Result<()> {
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let base = format!("{scheme}://{}", doors.address()?);
+    let admin = match doors.admin_address()? {
+        None => String::new(),
+        Some(address) => format!(
+            "\n  ADMIN   {scheme}://{address}  (keys, users, GET /metrics; nowhere else over the network)"
+        ),
+    };
     let situation = app.gate.situation();
     let bundle = situation.engine.bundle();
     let locked = if situation.lockdown.on {
@@ -120,8 +158,8 @@ fn announce(config: &Config, app: &App, address: &str, first: &FirstKey) -> std:
     writeln!(
         std::io::stderr(),
         "policyguard {version}\n\
-         \x20 REST    http://{address}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
-         \x20 MCP     http://{address}/mcp, or `policyguard stdio` as a client's command\n\
+         \x20 REST    {base}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
+         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command{admin}\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
          \x20 auth    {auth}{models}",

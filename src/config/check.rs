@@ -2,7 +2,7 @@
 
 use crate::domain::Network;
 
-use super::{AuthMode, Config};
+use super::{Address, AuthMode, Config};
 
 /// A start that would leave the gateway open (exit 78).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,10 @@ pub enum ConfigError {
 /// Refuses a start that would leave the gateway open.
 pub(super) fn check(config: &Config) -> Result<(), Unsafe> {
     if config.auth == AuthMode::Local {
-        local_means_loopback(&config.host)?;
+        local_means_loopback(&config.host, "--host 127.0.0.1")?;
+        if let Some(Address { host, port }) = &config.admin {
+            local_means_loopback(host, &format!("admin.addr: 127.0.0.1:{port}"))?;
+        }
     }
     proxies_are_few(&config.trusted_proxies)
 }
@@ -47,16 +50,17 @@ fn proxies_are_few(trusted: &[Network]) -> Result<(), Unsafe> {
     })
 }
 
-/// Refuses to listen where strangers reach a gateway that believes everyone.
-fn local_means_loopback(host: &str) -> Result<(), Unsafe> {
+/// Refuses to listen where strangers reach a gateway that believes everyone; the way out is to listen there instead.
+fn local_means_loopback(host: &str, instead: &str) -> Result<(), Unsafe> {
     if is_loopback(host) {
         return Ok(());
     }
     Err(Unsafe {
         problem: format!("`auth: local` believes every caller, so it does not listen on `{host}`"),
-        hint: "ask callers for credentials (`--auth credentials`), or listen on 127.0.0.1 (`--host 127.0.0.1`); \
-               `--insecure` lets callers without one in as agent `anonymous` with trust low"
-            .to_owned(),
+        hint: format!(
+            "ask callers for credentials (`--auth credentials`), or listen on 127.0.0.1 (`{instead}`); \
+             `--insecure` lets callers without one in as agent `anonymous` with trust low"
+        ),
     })
 }
 
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn local_mode_listens_on_loopback_and_nowhere_else() {
         for good in ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"] {
-            assert!(local_means_loopback(good).is_ok(), "{good}");
+            assert!(
+                local_means_loopback(good, "--host 127.0.0.1").is_ok(),
+                "{good}"
+            );
         }
         for bad in [
             "0.0.0.0",
@@ -94,7 +101,10 @@ mod tests {
             "",
             "127.0.0.1.example",
         ] {
-            assert!(local_means_loopback(bad).is_err(), "{bad}");
+            assert!(
+                local_means_loopback(bad, "--host 127.0.0.1").is_err(),
+                "{bad}"
+            );
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Names and addresses: where the gateway listens, and as whom it may be called.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use super::values::Values;
+use super::{Address, TlsFiles};
 
 /// Refuses what would never match, or match otherwise than it looks.
 pub(super) fn check(values: &mut Values<'_>) {
@@ -25,6 +27,49 @@ pub(super) fn check(values: &mut Values<'_>) {
             values.wrong_part("server.allowed_origins", item, wanted);
         }
     }
+}
+
+/// Where administrators have a listener of their own.
+pub(super) fn admin(values: &mut Values<'_>) -> Option<Address> {
+    let text = values.text("admin.addr");
+    if text.is_empty() {
+        return None;
+    }
+    let address = address(text);
+    if address.is_none() {
+        values.wrong(
+            "admin.addr",
+            "an address with its port, as `127.0.0.1:9000`",
+        );
+    }
+    address
+}
+
+/// The host and the port of a text; IPv6 has brackets here.
+pub(super) fn address(text: &str) -> Option<Address> {
+    let (host, port) = text.rsplit_once(':')?;
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|_| digits)?;
+    let fits = is_host(host) && (host.starts_with('[') || !host.contains(':'));
+    fits.then(|| Address {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+/// The files of TLS, of which one alone is a mistake.
+pub(super) fn tls(values: &mut Values<'_>) -> Option<TlsFiles> {
+    let (cert, key) = (values.text("tls.cert"), values.text("tls.key"));
+    match (cert, key) {
+        ("", "") => return None,
+        ("", _) => values.wrong("tls.cert", "the certificate file that belongs to `tls.key`"),
+        (_, "") => values.wrong("tls.key", "the key file that belongs to `tls.cert`"),
+        (_, _) => {}
+    }
+    Some(TlsFiles {
+        cert: PathBuf::from(cert),
+        key: PathBuf::from(key),
+    })
 }
 
 /// Whether it is a name or an address, IPv6 with or without brackets.
@@ -125,6 +170,33 @@ mod tests {
             "https://a",
         ] {
             assert!(!is_authority(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for good in [
+            "127.0.0.1:0",
+            "gw.example:9000",
+            "[::1]:9000",
+            "localhost:65535",
+        ] {
+            let read = address(good).map(|address| address.to_string());
+            assert_eq!(read.as_deref(), Some(good));
+        }
+        for bad in [
+            "",
+            "9000",
+            ":9000",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.0.0.1:+1",
+            "127.0.0.1:65536",
+            "::1:9000",
+            "http://localhost:9000",
+            "*:9000",
+        ] {
+            assert_eq!(address(bad), None, "{bad}");
         }
     }
 

@@ -276,6 +276,12 @@ mod tests {
     fn an_open_bind_in_local_mode_is_unsafe_and_kubernetes_variables_are_not() {
         let open = resolve(&Flags::default(), &environment(&[("HOST", "0.0.0.0")]));
         assert!(matches!(open, Err(ConfigError::Unsafe(_))));
+        let admin = [("POLICYGUARD__ADMIN__ADDR", "0.0.0.0:9000")];
+        let open = resolve(&Flags::default(), &environment(&admin));
+        assert!(matches!(open, Err(ConfigError::Unsafe(_))));
+        let insecure = [admin[0], ("POLICYGUARD__INSECURE", "true")];
+        let asking = resolve(&Flags::default(), &environment(&insecure)).expect("fits");
+        assert_eq!(asking.auth, super::super::AuthMode::Credentials);
         let kube = resolve(
             &Flags::default(),
             &environment(&[("POLICYGUARD_PORT", "tcp://10.0.0.1:8000")]),

@@ -69,6 +69,30 @@ impl Transport {
     }
 }
 
+/// A host with a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an address; IPv6 in brackets.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// The PEM files of the listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate of this gateway, and its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueOrigin {
@@ -121,6 +145,10 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What happens to a policy change that makes something callable.
     pub loosening: Loosening,
+    /// Where administrators have a listener of their own.
+    pub admin: Option<Address>,
+    /// What is shown to whoever connects over TCP; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// Which doors are opened.
     pub transport: Transport,
     /// Who is believed to be who.
@@ -145,7 +173,7 @@ pub struct Config {
     pub connections: usize,
     /// How many of them one address may hold; `None`: all of them.
     pub per_address: Option<usize>,
-    /// Whose connections `per_address` does not count.
+    /// Proxies, believed when they say for whom they speak; `per_address` does not count their connections.
     pub trusted_proxies: Vec<Network>,
     /// How much one caller may ask in a time.
     pub rates: RateLimits,

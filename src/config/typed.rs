@@ -66,21 +66,18 @@ pub(super) fn typed(
     let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
+    let (admin, tls) = (hosts::admin(values), hosts::tls(values));
     let policies = values.text("policies");
     Config {
         host: values.text("server.host").to_owned(),
         port,
-        allowed_hosts: values
-            .list("server.allowed_hosts")
-            .map(str::to_owned)
-            .collect(),
-        allowed_origins: values
-            .list("server.allowed_origins")
-            .map(str::to_owned)
-            .collect(),
+        allowed_hosts: values.texts("server.allowed_hosts"),
+        allowed_origins: values.texts("server.allowed_origins"),
         data_dir: PathBuf::from(values.text("data_dir")),
         policies: (!policies.is_empty()).then(|| PathBuf::from(policies)),
         loosening,
+        admin,
+        tls,
         transport,
         auth,
         insecure,
@@ -143,7 +140,10 @@ const AUTH: [(&str, AuthMode); 2] = [
 
 /// Who is believed to be who. Where strangers come in, nobody is believed for standing on this machine.
 pub(super) fn auth(values: &Values<'_>) -> AuthMode {
-    let open = values.text("insecure") == "true" && !is_loopback(values.text("server.host"));
+    let host = values.text("server.host");
+    let admin = hosts::address(values.text("admin.addr"));
+    let reached = !is_loopback(host) || admin.is_some_and(|admin| !is_loopback(&admin.host));
+    let open = values.text("insecure") == "true" && reached;
     if open || values.text("auth") == AuthMode::Credentials.as_str() {
         AuthMode::Credentials
     } else {

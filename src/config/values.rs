@@ -30,6 +30,11 @@ impl<'a> Values<'a> {
         items.filter(|item| !item.is_empty())
     }
 
+    /// The items of a list, for as long as the configuration.
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        self.list(key).map(str::to_owned).collect()
+    }
+
     /// The number; the first of the range stands in for one that does not fit.
     pub(super) fn number(&mut self, key: &str, range: RangeInclusive<usize>, unit: &str) -> usize {
         let text = self.text(key);

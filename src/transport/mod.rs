@@ -13,7 +13,7 @@ mod serve; // listening and stopping
 use std::sync::Arc;
 
 pub use metrics::DoorMetrics;
-pub use serve::{Doors, Limits, ServeError, serve};
+pub use serve::{Doors, Limits, ServeError, Tls, TlsError, serve};
 
 /// Every route of these doors.
 #[must_use]

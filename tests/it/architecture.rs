@@ -189,6 +189,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ryu_js", &["domain/canonical"]),
     ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),
+    ("tokio_rustls", &["transport/serve/tls"]),
     ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
 ];

@@ -10,6 +10,7 @@
     reason = "tests: a failure is a panic, and what is skipped or measured is printed"
 )]
 
+mod admin; // the listener for administrators
 mod agents;
 mod architecture; // floors, homes, sizes
 mod audit; // the trail as it is written
@@ -50,6 +51,7 @@ mod openapi; // what the OpenAPI document promises
 mod patterns; // hostile patterns, names and hours
 mod policy_files; // what authors write and read
 mod proofs; // what must not compile
+mod proxies; // what proxies say of whom they speak for
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
 mod rest; // the execution API
@@ -61,4 +63,5 @@ mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store
 mod support; // values and gateways to test with
+mod tls; // what stands between callers and listeners
 mod trail; // helpers of the trail's tests

@@ -72,6 +72,8 @@ fn refuse_settings(global: &Global) -> Result<(), CliError> {
         ("--config", global.config.is_some()),
         ("--host", global.host.is_some()),
         ("--data-dir", global.data_dir.is_some()),
+        ("--tls-cert", global.tls_cert.is_some()),
+        ("--tls-key", global.tls_key.is_some()),
         ("--transport", global.transport.is_some()),
         ("--auth", global.auth.is_some()),
         ("--mcp-role", global.mcp_role.is_some()),

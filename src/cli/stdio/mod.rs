@@ -61,10 +61,10 @@ pub(super) async fn carry(reach: Reach, limit: usize, stop: impl Future<Output =
 fn address(url: &str) -> Result<String, CliError> {
     let base = url.trim_end_matches('/');
     let base = base.strip_suffix("/mcp").unwrap_or(base);
-    if base.starts_with("http://") {
+    if base.starts_with("http://") || base.starts_with("https://") {
         return Ok(base.to_owned());
     }
     Err(CliError::Usage(format!(
-        "`{url}` is not an address of a gateway: write http://HOST:PORT/mcp (https is not supported yet)"
+        "`{url}` is not an address of a gateway: write http://HOST:PORT/mcp or https://HOST:PORT/mcp"
     )))
 }

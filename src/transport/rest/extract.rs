@@ -1,9 +1,7 @@
 //! What a request must be before anyone reads it: plain JSON of bounded length, one object, known query parameters.
 
-use std::net::SocketAddr;
-
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts as _, RawPathParams, Request};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
@@ -12,9 +10,9 @@ use crate::pipeline::{Call, Caller, Credentials, Door, Source};
 use crate::transport::body;
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
-use super::Rest;
 use super::layers::RequestId;
 use super::routes::{Arguments, Route};
+use super::{Rest, forwarded};
 
 /// The longest text of a header that is kept for the record.
 const KEPT: usize = 256;
@@ -242,10 +240,7 @@ pub(super) fn find_caller(rest: &Rest, request: &Request) -> Caller {
         // Visible ASCII: it can be cut anywhere.
         Some(value.get(..KEPT).unwrap_or(value).to_owned())
     };
-    let address = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip().to_string());
+    let address = forwarded::client(request, &rest.proxies).map(|address| address.to_string());
     let request_id = request
         .extensions()
         .get::<RequestId>()

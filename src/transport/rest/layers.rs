@@ -11,8 +11,8 @@ use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
 use super::known::while_known;
-use super::{Rest, answer, extract};
-use crate::transport::serve::{OnlyHealth, Unsound};
+use super::{Rest, answer, extract, forwarded, listeners};
+use crate::transport::serve::{OnlyHealth, OverTls, Unsound};
 use crate::transport::{credentials, mcp};
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
@@ -78,7 +78,7 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     request.extensions_mut().insert(RequestId(id.clone()));
     let caller = extract::find_caller(rest, &request);
     let in_json_rpc = request.uri().path() == mcp::PATH;
-    let base = public_base(&request);
+    let base = public_base(rest, &request);
     let shown = credentials::of(request.headers(), request.uri().query());
     let shows = matches!(shown, Ok(Credentials::Shown(_)));
     let admitted = match check(rest, &request).and(shown) {
@@ -168,7 +168,7 @@ async fn admit(
 ) -> Result<(), Problem> {
     rest.pipeline.prepare(&credentials).await;
     let known = rest.pipeline.roles(caller, &credentials).is_some();
-    if !known && !is_open(request.uri().path()) {
+    if !known && !is_open(request.uri().path()) && !listeners::opens(request) {
         return Err(answer::no_answer(&Unanswered::Unauthenticated));
     }
     let asker = Asker {
@@ -188,10 +188,13 @@ fn is_open(path: &str) -> bool {
 }
 
 /// Where the gateway is for the client that asks, as it names it.
-pub(super) fn public_base(request: &Request) -> String {
+pub(super) fn public_base(rest: &Rest, request: &Request) -> String {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    format!("http://{host}")
+    let over_tls = request.extensions().get::<OverTls>().is_some();
+    let https = over_tls || forwarded::over_https(request, &rest.proxies);
+    let scheme = if https { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {
@@ -243,7 +246,7 @@ fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {
                 .hint("add it to ALLOWED_ORIGINS"));
         }
     }
-    Ok(())
+    listeners::check(request)
 }
 
 /// The caller's own id if it is a short plain one, else the next of ours.

@@ -5,10 +5,12 @@ mod authzen; // decisions for other gateways
 mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
+mod forwarded; // what proxies say
 mod guesses; // wrong credentials, by where they come from
 mod health; // /, /livez, /readyz, /healthz
 mod known; // streams end with their credential
 mod layers; // hosts and origins, request ids
+mod listeners; // what is served where
 mod openapi; // what there is, for machines
 mod resource; // where tokens come from
 mod routes; // the route table
@@ -27,6 +29,7 @@ use axum::routing::{MethodFilter, get, on, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::Network;
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
 use crate::telemetry::{Health, Metrics};
 use crate::transport::metrics::DoorMetrics;
@@ -62,6 +65,8 @@ pub struct Parts {
     pub streams: Streams,
     /// Which hosts and origins are served.
     pub hosts: Arc<Hosts>,
+    /// Proxies that are believed when they say for whom they speak.
+    pub proxies: Vec<Network>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// Who guesses credentials.
@@ -170,9 +175,7 @@ async fn describe(State(rest): State<Rest>) -> Response {
 }
 
 async fn nothing_here(uri: axum::http::Uri) -> Response {
-    let detail = format!("nothing is served at `{}`", uri.path());
-    answer::problem(&Problem::new(ProblemCode::NotFound, detail).hint("GET / names the doors"))
-        .into_response()
+    answer::problem(&listeners::nothing_at(uri.path())).into_response()
 }
 
 async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Response {

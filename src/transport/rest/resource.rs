@@ -22,8 +22,8 @@ pub(super) async fn metadata(State(rest): State<Rest>, request: Request) -> Resp
     let Resource { audience, issuers } = &rest.resource;
     let is_mcp = request.uri().path().ends_with(mcp::PATH);
     let resource = match (audience.as_str(), is_mcp) {
-        ("", true) => format!("{}{}", layers::public_base(&request), mcp::PATH),
-        ("", false) => layers::public_base(&request),
+        ("", true) => format!("{}{}", layers::public_base(&rest, &request), mcp::PATH),
+        ("", false) => layers::public_base(&rest, &request),
         (audience, _) => audience.to_owned(),
     };
     Json(json!({

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::census::{Census, Limits};
-use super::connection::{self, Peer, Shared};
+use super::connection::{self, Listener, Peer, Shared};
+use super::tls::Tls;
+use super::watch::DEADLINES;
 use crate::transport::held::Held;
 use crate::transport::metrics::DoorMetrics;
 use crate::transport::rest::Service;
@@ -28,12 +30,25 @@ const TOLD: usize = 64;
 /// How long telling may take.
 const TELLING: Duration = Duration::from_secs(1);
 
+/// Places of the admin listener, those for health among them: whoever fills the other one takes none of these.
+const FOR_ADMINS: usize = 64;
+
+/// What is behind the doors.
+pub(super) struct Services {
+    /// For who comes over the network.
+    pub(super) public: Service,
+    /// For who comes through the socket.
+    pub(super) local: Service,
+}
+
 /// Takes connections in.
 pub(super) struct Acceptor {
     census: Arc<Census>,
+    admins: Arc<Census>,
     metrics: DoorMetrics,
     public: Shared,
     local: Shared,
+    tls: Option<Tls>,
     stop: CancellationToken,
     connections: TaskTracker,
     telling: Arc<Semaphore>,
@@ -42,12 +57,18 @@ pub(super) struct Acceptor {
 impl Acceptor {
     pub(super) fn new(
         limits: Limits,
-        public: Service,
-        local: Service,
-        stop: CancellationToken,
-        connections: TaskTracker,
+        services: Services,
+        tls: Option<Tls>,
+        stop: &CancellationToken,
+        connections: &TaskTracker,
     ) -> Self {
+        let Services { public, local } = services;
         let metrics = public.metrics().clone();
+        let for_admins = Limits {
+            connections: FOR_ADMINS,
+            per_address: None,
+            trusted_proxies: Vec::new(),
+        };
         let held = Arc::new(Held::at_most(public.most_held()));
         let shared = |service| Shared {
             service,
@@ -56,17 +77,19 @@ impl Acceptor {
         };
         Self {
             census: Census::new(limits, metrics.clone()),
+            admins: Census::new(for_admins, metrics.clone()),
             metrics,
             public: shared(public),
             local: shared(local),
-            stop,
-            connections,
+            tls,
+            stop: stop.clone(),
+            connections: connections.clone(),
             telling: Arc::new(Semaphore::new(TOLD)),
         }
     }
 
     /// Takes in who comes over the network, until the server stops.
-    pub(super) async fn over_tcp(&self, listener: TcpListener) {
+    pub(super) async fn over_tcp(&self, listener: TcpListener, which: Option<Listener>) {
         loop {
             let (stream, address) = tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -80,28 +103,41 @@ impl Acceptor {
             };
             // Without this an answer may wait for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
-            self.take_in(stream, address);
+            self.take_in(stream, address, which);
         }
     }
 
-    fn take_in(&self, stream: TcpStream, address: SocketAddr) {
-        let Some(place) = self.census.place(address.ip()) else {
+    fn take_in(&self, stream: TcpStream, address: SocketAddr, listener: Option<Listener>) {
+        let census = match listener {
+            Some(Listener::Admin) => &self.admins,
+            Some(Listener::Public) | None => &self.census,
+        };
+        let Some(place) = census.place(address.ip()) else {
             self.turn_away(stream);
             return;
         };
         let peer = Peer {
             address: Some(address),
             only_health: place.is_for_health(),
+            listener,
+            over_tls: self.tls.is_some(),
         };
-        let serving = connection::serve(stream, peer, self.public.clone());
+        let (shared, tls) = (self.public.clone(), self.tls.clone());
         self.connections.spawn(async move {
-            serving.await;
+            match tls {
+                None => connection::serve(stream, peer, shared).await,
+                Some(tls) => serve_over(&tls, stream, peer, shared).await,
+            }
             drop(place);
         });
     }
 
     fn turn_away(&self, mut stream: TcpStream) {
         self.metrics.turned_away();
+        // A handshake for somebody who gets no place would cost more than a place.
+        if self.tls.is_some() {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.telling).try_acquire_owned() else {
             return;
         };
@@ -135,10 +171,24 @@ impl Acceptor {
             let peer = Peer {
                 address: None,
                 only_health: false,
+                listener: None,
+                over_tls: false,
             };
             self.connections
                 .spawn(connection::serve(stream, peer, self.local.clone()));
         }
+    }
+}
+
+/// Serves a connection that is made secret first; a server that stops does not wait for that.
+async fn serve_over(tls: &Tls, stream: TcpStream, peer: Peer, shared: Shared) {
+    let handshake = shared
+        .stop
+        .run_until_cancelled(tls.handshake(stream, DEADLINES.head));
+    match handshake.await {
+        Some(Ok(stream)) => connection::serve(stream, peer, shared).await,
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended before it was secret"),
+        None => {}
     }
 }
 

@@ -44,11 +44,28 @@ pub(super) struct Peer {
     pub(super) address: Option<SocketAddr>,
     /// Whether it may only ask how the gateway is.
     pub(super) only_health: bool,
+    /// Over which listener it came, where administrators have their own.
+    pub(super) listener: Option<Listener>,
+    /// Whether nobody between it and this process can read along.
+    pub(super) over_tls: bool,
 }
 
 /// A request that came on a place that is kept for health.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::transport) struct OnlyHealth;
+
+/// Over which listener a request came, where administrators have their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::transport) enum Listener {
+    /// That of everybody else.
+    Public,
+    /// That of administrators.
+    Admin,
+}
+
+/// A request that came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::transport) struct OverTls;
 
 /// Serves the connection to its end.
 pub(super) async fn serve<S>(stream: S, peer: Peer, shared: Shared)
@@ -140,6 +157,12 @@ fn received(
     }
     if peer.only_health {
         extensions.insert(OnlyHealth);
+    }
+    if let Some(listener) = peer.listener {
+        extensions.insert(listener);
+    }
+    if peer.over_tls {
+        extensions.insert(OverTls);
     }
     request
 }

@@ -4,6 +4,7 @@ mod accept; // who comes in
 mod census; // how many are in
 mod connection; // one of them
 mod framing; // requests that can be read in two ways
+mod tls; // what listeners show of themselves
 mod watch; // what it is at
 mod watched; // deadlines of its stream
 
@@ -16,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::rest::Service;
-use accept::Acceptor;
+use accept::{Acceptor, Services};
 
 pub use census::Limits;
-pub(super) use connection::OnlyHealth;
+pub(super) use connection::{Listener, OnlyHealth, OverTls};
 pub(super) use framing::Unsound;
+pub use tls::{Tls, TlsError};
 
 /// How long calls may take to end once the server stops (`spec/operations.md`).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -49,8 +51,10 @@ pub enum ServeError {
 /// What is listened on.
 pub struct Doors {
     tcp: Option<TcpListener>,
+    admin: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
     limits: Limits,
+    tls: Option<Tls>,
 }
 
 impl Doors {
@@ -69,8 +73,10 @@ impl Doors {
         let tcp = Some(tcp);
         Ok(Self {
             tcp,
+            admin: None,
             socket,
             limits: Limits::default(),
+            tls: None,
         })
     }
 
@@ -82,8 +88,10 @@ impl Doors {
         let socket = Some(open_socket(socket)?);
         Ok(Self {
             tcp: None,
+            admin: None,
             socket,
             limits: Limits::default(),
+            tls: None,
         })
     }
 
@@ -91,6 +99,28 @@ impl Doors {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, with a listener for administrators at this address (`HOST:PORT`) if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be listened on.
+    pub async fn with_admin(self, address: Option<String>) -> Result<Self, ServeError> {
+        let Some(address) = address else {
+            return Ok(self);
+        };
+        let listener = TcpListener::bind(&address).await;
+        let admin = listener.map_err(|source| ServeError::Address { address, source })?;
+        Ok(Self {
+            admin: Some(admin),
+            ..self
+        })
+    }
+
+    /// The same, speaking TLS over TCP if there is what it takes.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The address, with the port that the system chose for port 0.
@@ -102,6 +132,14 @@ impl Doors {
             Some(tcp) => tcp.local_addr(),
             None => Err(std::io::ErrorKind::AddrNotAvailable.into()),
         }
+    }
+
+    /// The address of the listener for administrators, if there is one.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn admin_address(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
     }
 }
 
@@ -126,14 +164,30 @@ fn open_socket(path: &Path) -> Result<(UnixListener, PathBuf), ServeError> {
 pub async fn serve(doors: Doors, public: Service, local: Service, stop: CancellationToken) {
     let Doors {
         tcp,
+        admin,
         socket,
         limits,
+        tls,
     } = doors;
     let connections = TaskTracker::new();
-    let acceptor = Acceptor::new(limits, public, local, stop.clone(), connections.clone());
+    let services = Services { public, local };
+    let acceptor = Acceptor::new(limits, services, tls.clone(), &stop, &connections);
+    let following = async {
+        if let Some(tls) = tls {
+            stop.run_until_cancelled(tls.follow()).await;
+        }
+    };
+    let apart = admin.is_some();
     let over_tcp = async {
         if let Some(listener) = tcp {
-            acceptor.over_tcp(listener).await;
+            let which = apart.then_some(Listener::Public);
+            acceptor.over_tcp(listener, which).await;
+        }
+    };
+    let of_admins = async {
+        if let Some(listener) = admin {
+            let which = Some(Listener::Admin);
+            acceptor.over_tcp(listener, which).await;
         }
     };
     let through_socket = async {
@@ -142,7 +196,7 @@ pub async fn serve(doors: Doors, public: Service, local: Service, stop: Cancella
             drop(std::fs::remove_file(path));
         }
     };
-    tokio::join!(over_tcp, through_socket);
+    tokio::join!(over_tcp, of_admins, through_socket, following);
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait())
         .await

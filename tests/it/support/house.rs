@@ -193,10 +193,15 @@ impl House {
     /// The same, where the door has these limits.
     pub(crate) async fn listen_within(&self, limits: Limits) -> SocketAddr {
         let doors = Doors::open("127.0.0.1", 0, None).await.unwrap();
+        self.open_doors(doors.with_limits(limits))
+    }
+
+    /// Serves it behind these doors until it stops; where the first of them is.
+    pub(crate) fn open_doors(&self, doors: Doors) -> SocketAddr {
         let door = doors.address().unwrap();
         let (public, commands) = (self.app.public_service(), self.app.command_service());
         let stop = self.app.stopping();
-        tokio::spawn(serve(doors.with_limits(limits), public, commands, stop));
+        tokio::spawn(serve(doors, public, commands, stop));
         door
     }
 
