@@ -13,7 +13,7 @@ from server import Server, ask, raw_request
 
 MIB = 1024
 BATCH = 200
-SENDERS = 4
+SENDERS = 64
 MOST_GROWTH_PERCENT = 10
 # Welch's t beyond which two means are taken to differ (Reparaz, Balasch, Verbauwhede: Dude, is my code constant time?).
 MOST_T = 4.5

@@ -37,7 +37,7 @@ def read_arguments():
     parser.add_argument("--minutes", type=float, default=20, help="soak: how long")
     parser.add_argument("--rate", type=int, default=300, help="soak: requests a second")
     parser.add_argument("--identities", type=int, default=1_000_000, help="identities: how many names, and how many keys")
-    parser.add_argument("--answers", type=int, default=100_000, help="timing: how many answers are timed")
+    parser.add_argument("--answers", type=int, default=50_000, help="timing: how many answers are timed")
     return parser.parse_args()
 
 

@@ -1,6 +1,7 @@
 //! What stands around every route: a request id, and which hosts and origins are served.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -14,6 +15,10 @@ use super::known::while_known;
 use super::{Rest, answer, extract, forwarded, listeners};
 use crate::transport::serve::{OnlyHealth, OverTls, Unsound};
 use crate::transport::{credentials, mcp};
+
+/// How much later a wrong credential is answered. Timers have steps of a millisecond, in which it drowns how long the
+/// look-up took.
+const AFTER_WRONG: Duration = Duration::from_millis(1);
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -115,6 +120,9 @@ pub(super) async fn guard<F: Future<Output = Response>>(
         }
     }
     let wrong = shows && response.status() == StatusCode::UNAUTHORIZED;
+    if wrong {
+        tokio::time::sleep(AFTER_WRONG).await;
+    }
     if wrong
         && rest
             .guesses
