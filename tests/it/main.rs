@@ -60,4 +60,5 @@ mod size; // large policies
 mod source; // the source tree as text
 mod storage; // the ports of the store
 mod support; // values and gateways to test with
+mod totp; // second factors of people
 mod trail; // helpers of the trail's tests

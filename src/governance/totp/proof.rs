@@ -184,7 +184,9 @@ pub(super) fn not_theirs(user_id: &AgentId) -> ToolError {
     mendable(
         Fault::Value,
         "totp_required",
-        format!("this takes a TOTP code of `{user_id}`, which is taken with a key of that person alone"),
+        format!(
+            "this takes a TOTP code of `{user_id}`, which is taken with a key of that person alone"
+        ),
         "call with an API key of the person (`policyguard keys create --user`)",
     )
 }
@@ -215,7 +217,9 @@ async fn tell(governance: &Governance, permit: &Permit, user_id: &AgentId) {
         ),
         agent_id: None,
         evidence,
-        recommended_action: Some("ask the person; revoke the key if it was somebody else".to_owned()),
+        recommended_action: Some(
+            "ask the person; revoke the key if it was somebody else".to_owned(),
+        ),
         auto_suspend: false,
         reported_by: "gateway".to_owned(),
         may_suspend: false,

@@ -63,7 +63,10 @@ pub(super) struct Sealer {
 
 impl Sealer {
     /// The sealer of the store with this key.
-    #[expect(clippy::expect_used, reason = "the derived key has the 32 bytes that AES-256 takes")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the derived key has the 32 bytes that AES-256 takes"
+    )]
     pub(super) fn new(store_key: &Secret) -> Self {
         let key = derive(store_key, "totp secrets");
         let key = RandomizedNonceKey::new(&AES_256_GCM, &key);
@@ -100,7 +103,9 @@ impl Sealer {
 fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
     for chunk in bytes.chunks(5) {
-        let group = chunk.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let group = chunk
+            .iter()
+            .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         let group = group << (8 * (5 - chunk.len()));
         for place in 0..(chunk.len() * 8).div_ceil(5) {
             let digit = usize::try_from(group >> (35 - 5 * place) & 31).unwrap_or(0);
@@ -157,7 +162,11 @@ mod tests {
         let new = NewTotp::random().unwrap();
         let olga = user("olga");
         let sealed = sealer.seal(&olga, &new).unwrap();
-        assert_ne!(sealed, sealer.seal(&olga, &new).unwrap(), "the nonce is new");
+        assert_ne!(
+            sealed,
+            sealer.seal(&olga, &new).unwrap(),
+            "the nonce is new"
+        );
         assert_eq!(sealer.open(&olga, &sealed).unwrap(), new.secret);
         assert_eq!(sealer.open(&user("bob"), &sealed), Err(Unsealable));
         let other = Sealer::new(&Secret::new(vec![2; 32]));
