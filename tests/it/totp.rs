@@ -34,10 +34,10 @@ impl Phone {
     /// One that was shown the secret.
     fn with(secret: &str) -> Self {
         let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let mut bits = String::new();
-        for c in secret.chars() {
-            bits.push_str(&format!("{:05b}", digits.find(c).unwrap()));
-        }
+        let bits = secret
+            .chars()
+            .map(|c| format!("{:05b}", digits.find(c).unwrap()));
+        let bits: String = bits.collect();
         let bytes = bits.as_bytes().chunks_exact(8);
         let bytes = bytes.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2));
         Self(bytes.map(Result::unwrap).collect())

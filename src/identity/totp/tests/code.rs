@@ -102,7 +102,7 @@ fn what_is_no_code_is_wrong() {
     for code in [
         "",
         "0",
-        &right[1..],
+        right.get(1..).unwrap(),
         &format!("{right}0"),
         &format!(" {right}"),
     ] {
