@@ -3,17 +3,19 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::figures::Kept;
 use super::{App, identities};
 use crate::audit::Door;
 use crate::config::Config;
 use crate::transport;
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::{self, Mcp};
-use crate::transport::rest::{self, Hosts, Resource, Rest, Service, Streams};
+use crate::transport::rest::{self, Guesses, Hosts, Resource, Rest, Service, Streams};
 
 /// What doors have besides the road.
 pub(super) struct AtDoors {
     hosts: Arc<Hosts>,
+    guesses: Guesses,
     resource: Resource,
     metrics: DoorMetrics,
     streams: Streams,
@@ -23,12 +25,7 @@ pub(super) struct AtDoors {
 }
 
 impl AtDoors {
-    pub(super) fn new(
-        config: &Config,
-        metrics: DoorMetrics,
-        streams: Streams,
-        states: Arc<mcp::States>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, metrics: DoorMetrics, kept: Kept) -> Self {
         let Config {
             host,
             allowed_hosts,
@@ -37,10 +34,11 @@ impl AtDoors {
         } = config;
         Self {
             hosts: Arc::new(Hosts::new(host, allowed_hosts, allowed_origins)),
+            guesses: kept.guesses,
             resource: identities::resource(config),
             metrics,
-            streams,
-            states,
+            streams: kept.streams,
+            states: kept.states,
             body_limit: config.body_limit,
             session_idle: config.session_idle,
         }
@@ -82,6 +80,7 @@ impl App {
             streams: self.doors.streams.clone(),
             hosts: Arc::clone(&self.doors.hosts),
             body_limit: self.doors.body_limit,
+            guesses: self.doors.guesses.clone(),
             resource: self.doors.resource.clone(),
             door,
             figures: self.doors.metrics.clone(),

@@ -12,7 +12,7 @@ use crate::storage::Store;
 use crate::telemetry::{Health, Metrics};
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::States;
-use crate::transport::rest::Streams;
+use crate::transport::rest::{Guesses, Streams};
 
 use super::{OpenError, start};
 
@@ -61,17 +61,29 @@ pub(super) fn of(
     metrics
 }
 
+/// What doors keep in memory.
+pub(super) struct Kept {
+    pub(super) streams: Streams,
+    pub(super) states: Arc<States>,
+    pub(super) guesses: Guesses,
+}
+
 /// Makes what doors keep in memory, and shows how much there is of that and of what rooms keep.
 pub(super) fn kept(
     metrics: &mut Metrics,
     pipeline: &Pipeline,
     recorder: &Recorder,
     incidents: &Incidents,
-) -> Result<(Streams, Arc<States>), OpenError> {
-    let (streams, states) = (Streams::default(), start::states()?);
+) -> Result<Kept, OpenError> {
+    let kept = Kept {
+        streams: Streams::default(),
+        states: start::states()?,
+        guesses: Guesses::default(),
+    };
     let decisions = Arc::clone(pipeline.decision_point());
     let (recorder, incidents) = (recorder.clone(), incidents.clone());
-    let (readers, used) = (streams.clone(), Arc::clone(&states));
+    let (readers, used) = (kept.streams.clone(), Arc::clone(&kept.states));
+    let guesses = kept.guesses.clone();
     metrics.add_kept(vec![
         (
             "callers_with_limits",
@@ -84,8 +96,12 @@ pub(super) fn kept(
         ("counted_for_incidents", Box::new(move || incidents.kept())),
         ("readers_of_streams", Box::new(move || readers.readers())),
         ("used_states", Box::new(move || used.remembered())),
+        (
+            "addresses_that_guess",
+            Box::new(move || guesses.addresses()),
+        ),
     ]);
-    Ok((streams, states))
+    Ok(kept)
 }
 
 /// The figures of the doors.

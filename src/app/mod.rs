@@ -182,7 +182,7 @@ impl App {
         let health = Arc::new(start::checks(&recorder, &facts, &room));
         let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         let door_metrics = figures::doors(&mut metrics);
-        let (streams, states) = figures::kept(&mut metrics, &pipeline, &recorder, &incidents)?;
+        let kept = figures::kept(&mut metrics, &pipeline, &recorder, &incidents)?;
         Ok(Self {
             pipeline,
             gate,
@@ -199,7 +199,7 @@ impl App {
             data_dir: config.data_dir.clone(),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
-            doors: AtDoors::new(config, door_metrics, streams, states),
+            doors: AtDoors::new(config, door_metrics, kept),
             _store: store,
         })
     }

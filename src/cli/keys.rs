@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use crate::domain::Role;
 use crate::identity::NewKey;
 
 use super::client::{Find, Gateway, finish};
@@ -22,6 +23,7 @@ pub(super) struct KeysArgs {
 enum KeysCommand {
     /// Make a key for an agent or a person; it is printed once and kept nowhere
     #[command(
+        group = ArgGroup::new("holder").required(true).args(["agent", "user"]),
         after_help = "Examples:\n  policyguard keys create --agent etl-1 --expires-in 90d\n  policyguard keys create --user alice --name laptop"
     )]
     Create(Creation),
@@ -55,7 +57,6 @@ enum KeysCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "holder", args = ["agent", "user"])]
 struct Creation {
     /// The agent that it stands for
     #[arg(long)]
@@ -64,7 +65,7 @@ struct Creation {
     #[arg(long)]
     user: Option<String>,
     /// What it may do; may be given more than once [default: agent, or all that the person may]
-    #[arg(long = "role", value_name = "ROLE")]
+    #[arg(long = "role", value_name = "ROLE", value_parser = Role::ALL.map(Role::as_str))]
     roles: Vec<String>,
     /// What it is for
     #[arg(long)]

@@ -34,9 +34,15 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         }
     };
     let mut tasks = app.start_tasks();
-    let first = app
-        .first_key(config, std::io::stderr().is_terminal())
-        .await?;
+    let first = app.first_key(config, std::io::stderr().is_terminal()).await;
+    let first = match first {
+        Ok(first) => first,
+        Err(fault) => {
+            tasks.shutdown().await;
+            app.close().await;
+            return Err(fault.into());
+        }
+    };
     announce(config, &app, &doors.address()?.to_string(), &first)?;
     let stop = app.stopping();
     let told = stop.clone();

@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use crate::domain::Role;
+
 use super::client::{Find, Gateway, finish};
 use super::output::{self, Format, member, texts};
 use super::{CliError, Exit};
@@ -26,7 +28,7 @@ enum UsersCommand {
         /// The person's id: 1 to 128 of A-Z a-z 0-9 . _ : @ -
         id: String,
         /// What it may do; may be given more than once
-        #[arg(long = "role", value_name = "ROLE")]
+        #[arg(long = "role", value_name = "ROLE", value_parser = Role::ALL.map(Role::as_str))]
         roles: Vec<String>,
         /// Its name for people
         #[arg(long)]

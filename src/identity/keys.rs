@@ -139,7 +139,8 @@ impl Book {
     }
 
     /// What the key's holder may do with it; `None` when nobody stands behind it.
-    fn roles(&self, key: &ApiKey) -> Option<Roles> {
+    #[must_use]
+    pub fn roles(&self, key: &ApiKey) -> Option<Roles> {
         match &key.holder {
             Holder::Agent(_) => Some(Roles::of(&key.roles)),
             Holder::User(id) => {

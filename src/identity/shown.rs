@@ -70,6 +70,11 @@ impl CredentialAuthenticator {
         self.trusts_machine && self.tokens.is_none() && !KeyText::is_meant(text)
     }
 
+    /// Whether anybody was ever given a key here.
+    fn has_keys(&self) -> bool {
+        self.keys.look(|book| !book.keys().is_empty())
+    }
+
     fn holder(&self, shown: &Shown) -> Result<Identity, Unauthenticated> {
         match shown {
             Shown::Key(text) => self.keys.holder(text, self.clock.now()),
@@ -128,14 +133,13 @@ impl Authenticator for CredentialAuthenticator {
             }
             Credentials::Shown(shown) => self.holder(shown),
             Credentials::Internal => self.local.authenticate(door, credentials),
-            Credentials::None | Credentials::Started { .. } if self.trusts_machine => {
-                self.local.authenticate(door, credentials)
-            }
             // The operator started it; what an operator may takes a key once there are any.
-            Credentials::Started { role, .. } if *role == LocalRole::Agent => {
-                self.local.authenticate(door, credentials)
+            Credentials::Started { role, .. } => {
+                let free = *role == LocalRole::Agent || self.trusts_machine && !self.has_keys();
+                let started = free.then(|| self.local.authenticate(door, credentials));
+                started.unwrap_or(Err(Unauthenticated))
             }
-            Credentials::Started { .. } => Err(Unauthenticated),
+            Credentials::None if self.trusts_machine => self.local.authenticate(door, credentials),
             Credentials::None => self.anonymous.clone().ok_or(Unauthenticated),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use policyguard::domain::{AgentId, LocalRole, Role};
-use policyguard::pipeline::{Body, Call, Caller, Door, Effect};
+use policyguard::pipeline::{Answer, Body, Call, Caller, Door, Effect};
 use serde_json::{Map, Value, json};
 
 use crate::support::{House, assert_golden};
@@ -34,7 +34,7 @@ const CALLERS: &[(&str, Door, Option<&str>, LocalRole)] = &[
 ];
 
 /// Arguments that a tool takes: those that it requires, each with a value that means something here.
-fn arguments(schema: &Value) -> Map<String, Value> {
+pub(crate) fn arguments(schema: &Value) -> Map<String, Value> {
     let required = schema["required"].as_array().into_iter().flatten();
     let value = |name: &str| match name {
         "service" | "service_name" => json!("cache"),
@@ -89,32 +89,36 @@ async fn outcomes(door: Door, agent: Option<&str>, models: LocalRole) -> Vec<(St
             .handle(call)
             .await
             .unwrap_or_else(|fault| panic!("{tool}: {fault}"));
-        let outcome = match &answer.body {
-            Body::Done(_) => "done".to_owned(),
-            Body::Failed { message, .. } => format!("failed: {message}"),
-            Body::Mendable { error, .. } => format!("done, in vain: {error}"),
-            Body::Refused if answer.decision.effect() == Effect::RequireApproval => {
-                "waits for approval".to_owned()
-            }
-            Body::Refused => format!("**{}**", answer.decision.code()),
-            Body::Shadow { .. } => "a dry run".to_owned(),
-        };
-        outcomes.push((tool.to_owned(), outcome));
+        outcomes.push((tool.to_owned(), outcome(&answer)));
     }
     outcomes
 }
 
-/// The status of every documented route for this caller.
-async fn statuses(commands: bool) -> Vec<(String, u16)> {
-    let house = House::new().await;
-    let service = if commands {
-        house.app.command_service()
-    } else {
-        house.app.public_service()
-    };
-    let (_, document) = service.ask("GET", "/openapi.json", Vec::new()).await;
-    let document: Value = serde_json::from_slice(&document).unwrap();
-    let mut statuses = Vec::new();
+/// What became of a call, in a word or two.
+pub(crate) fn outcome(answer: &Answer) -> String {
+    match &answer.body {
+        Body::Done(_) => "done".to_owned(),
+        Body::Failed { message, .. } => format!("failed: {message}"),
+        Body::Mendable { error, .. } => format!("done, in vain: {error}"),
+        Body::Refused if answer.decision.effect() == Effect::RequireApproval => {
+            "waits for approval".to_owned()
+        }
+        Body::Refused => format!("**{}**", answer.decision.code()),
+        Body::Shadow { .. } => "a dry run".to_owned(),
+    }
+}
+
+/// A request to a documented route, with the example of its description as body.
+pub(crate) struct Example {
+    pub(crate) route: String,
+    pub(crate) method: String,
+    pub(crate) place: String,
+    pub(crate) body: Value,
+}
+
+/// A request to every documented route that ends.
+pub(crate) fn examples(document: &Value) -> Vec<Example> {
+    let mut examples = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let content = &operation["responses"]["200"]["content"];
@@ -132,20 +136,43 @@ async fn statuses(commands: bool) -> Vec<(String, u16)> {
             if body.get("mode").is_some() {
                 body["mode"] = json!("NORMAL");
             }
-            let body = if media.is_null() {
-                Vec::new()
-            } else {
-                body.to_string().into_bytes()
-            };
             let place = path
                 .replace("{incident_id}", "inc_0123456789ab")
                 .replace("{entry_id}", "aud_0123456789ab")
                 .replace("{agent_id}", "bot")
                 .replace("{policy_id}", "golden")
                 .replace("{file}", "start.js");
-            let (status, _) = service.ask(&method.to_uppercase(), &place, body).await;
-            statuses.push((format!("{} | `{path}`", method.to_uppercase()), status));
+            let method = method.to_uppercase();
+            examples.push(Example {
+                route: format!("{method} | `{path}`"),
+                method,
+                place,
+                body: if media.is_null() { Value::Null } else { body },
+            });
         }
+    }
+    examples
+}
+
+/// The status of every documented route for this caller.
+async fn statuses(commands: bool) -> Vec<(String, u16)> {
+    let house = House::new().await;
+    let service = if commands {
+        house.app.command_service()
+    } else {
+        house.app.public_service()
+    };
+    let (_, document) = service.ask("GET", "/openapi.json", Vec::new()).await;
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let mut statuses = Vec::new();
+    for example in examples(&document) {
+        let body = if example.body.is_null() {
+            Vec::new()
+        } else {
+            example.body.to_string().into_bytes()
+        };
+        let (status, _) = service.ask(&example.method, &example.place, body).await;
+        statuses.push((example.route, status));
     }
     statuses
 }

@@ -12,7 +12,9 @@ use regex::Regex;
 use crate::support::console::{Console, Ran, agrees, steps};
 
 /// What differs from run to run, and what is written instead.
-const VARYING: [(&str, &str); 14] = [
+const VARYING: [(&str, &str); 16] = [
+    (r"\bpg_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}\b", "[KEY]"),
+    (r"\bkey [`]?[0-9A-Za-z]{8}[`]? ", "key [KEY_ID] "),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\b(act|aud|inc)_[0-9a-f]{12}\b", "${1}_[ID]"),
     (r"\b[0-9a-f]{64}\b", "[HASH]"),
@@ -125,6 +127,7 @@ cases! {
     modes_are_shown_and_switched: "mode",
     lockdown_is_switched_and_drilled: "lockdown",
     agents_are_registered_and_suspended: "agent",
+    keys_are_made_and_revoked: "keys",
     policies_are_checked_and_asked_without_a_gateway: "policy",
     versions_of_the_policy_are_listed_and_brought_back: "policy_versions",
     commands_act_on_the_gateway_that_runs: "running",

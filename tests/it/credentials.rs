@@ -1,7 +1,7 @@
 //! `auth: credentials`: every caller is who its credential says, and nobody else.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::House;
 use crate::support::keyed::Keyed;
+use crate::support::mcp::Client;
 
 /// The record of the last attempt at this tool.
 async fn last(admin: Keyed<'_>, tool: &str) -> Value {
@@ -526,4 +527,100 @@ async fn whoever_is_let_in_without_a_credential_is_an_agent_that_nobody_trusts()
         house.showing("pg_wrong").get("/policy/status").await.status,
         401
     );
+}
+
+/// Reads a stream to its end; how long that took.
+async fn ends(response: axum::response::Response) -> Duration {
+    let begun = Instant::now();
+    let end = axum::body::to_bytes(response.into_body(), usize::MAX);
+    let read = tokio::time::timeout(Duration::from_secs(10), end).await;
+    read.expect("an end").unwrap();
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn revocation_ends_streams_within_two_seconds() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let key = admin.makes(json!({ "agent_id": "etl-1" })).await;
+    let agent = house.showing(&key);
+    let session = agent.over_mcp().in_session().await;
+    let over_mcp = session.open("GET", None).await;
+    let over_rest = agent.opens("/api/v1/audit/stream").await;
+    assert_eq!(
+        (over_mcp.status(), over_rest.status()),
+        (200.try_into().unwrap(), 200.try_into().unwrap())
+    );
+    let (first, second) = (tokio::spawn(ends(over_mcp)), tokio::spawn(ends(over_rest)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!first.is_finished() && !second.is_finished());
+    let path = format!("/api/v1/keys/{}/revoke", &key[3..11]);
+    assert_eq!(admin.post(&path, &json!({})).await.status, 200);
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert!(
+        first < Duration::from_secs(2) && second < Duration::from_secs(2),
+        "{first:?} {second:?}"
+    );
+    assert_eq!(session.ask("tools/list", json!({})).await.status, 401);
+}
+
+#[tokio::test]
+async fn who_started_a_program_speaks_for_an_agent_and_operates_with_a_key_alone() {
+    let (house, admin) = House::with_credentials().await;
+    let started = |role: &str| {
+        let client = Client::of(house.app.command_service()).with("host", "localhost");
+        client
+            .with("x-policyguard-agent", "coder")
+            .with("x-policyguard-role", role)
+    };
+    let said = started("agent").call("list_services", json!({})).await;
+    assert_eq!(said.result()["isError"], json!(false), "{said:?}");
+    for role in ["operator", "admin"] {
+        assert_eq!(
+            started(role).call("list_services", json!({})).await.status,
+            401,
+            "{role}"
+        );
+    }
+    let key = house.showing(&admin).adds("olga", &["operator"]).await;
+    let client = started("operator").with("authorization", &format!("Bearer {key}"));
+    let switch = json!({ "mode": "EMERGENCY", "reason": "the cache is down" });
+    let said = client.call("set_mode", switch).await;
+    assert_eq!(said.result()["isError"], json!(false), "{said:?}");
+    // Over TCP the same headers are nobody's.
+    let client = Client::of(house.app.public_service())
+        .with("host", "localhost")
+        .with("x-policyguard-agent", "coder");
+    assert_eq!(client.call("list_services", json!({})).await.status, 401);
+    // With auth: local nobody is asked as long as nobody was ever given a key.
+    let house = House::new().await;
+    let operator = Client::of(house.app.command_service())
+        .with("host", "localhost")
+        .with("x-policyguard-agent", "coder")
+        .with("x-policyguard-role", "operator");
+    assert_eq!(operator.ask("tools/list", json!({})).await.status, 200);
+    house
+        .showing("")
+        .makes(json!({ "agent_id": "etl-1" }))
+        .await;
+    assert_eq!(operator.ask("tools/list", json!({})).await.status, 401);
+}
+
+#[tokio::test]
+async fn guessing_is_turned_away_and_a_right_key_is_not() {
+    let (house, admin) = House::with_credentials().await;
+    let key = house
+        .showing(&admin)
+        .makes(json!({ "agent_id": "etl-1" }))
+        .await;
+    let wrong = policyguard::identity::NewKey::of([1; 8], [2; 32])
+        .unwrap()
+        .text;
+    let mut statuses = Vec::new();
+    for path in ["/policy/status", "/mcp"].into_iter().cycle().take(310) {
+        statuses.push(house.showing(&wrong).get(path).await.status);
+    }
+    assert_eq!((statuses[0], statuses[1]), (401, 401));
+    assert_eq!((statuses[308], statuses[309]), (429, 429), "{statuses:?}");
+    assert_eq!(house.showing(&key).get("/policy/status").await.status, 200);
 }

@@ -25,14 +25,11 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_test_that_the_architecture_names_is_there() {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    assert!(
-        text.lines().count() <= 200,
-        "docs/architecture.md is to stay short"
-    );
-    let (_, table) = text.split_once("| what holds | held by |").unwrap();
+/// The tests that the last column of the table under this head names, each of which must be there.
+fn named_tests(document: &str, head: &str) {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    assert!(text.lines().count() <= 200, "{document} is to stay short");
+    let (_, table) = text.split_once(head).unwrap();
     let mut known = BTreeSet::new();
     functions(&root().join("src"), &mut known);
     functions(&root().join("tests"), &mut known);
@@ -46,9 +43,20 @@ fn every_test_that_the_architecture_names_is_there() {
     for name in named {
         assert!(
             known.contains(name),
-            "docs/architecture.md names the test `{name}`, which is not there"
+            "{document} names the test `{name}`, which is not there"
         );
     }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    named_tests("docs/architecture.md", "| what holds | held by |");
+}
+
+#[test]
+fn every_test_that_the_security_model_names_is_there() {
+    let head = "| threat | what stands against it | held by |";
+    named_tests("docs/explanation/security-model.md", head);
 }
 
 #[test]
@@ -56,7 +64,7 @@ fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<_> = ["README.md", "CHANGELOG.md", "SECURITY.md"]
         .map(|name| root().join(name))
         .to_vec();
-    for folder in ["docs", "docs/decisions"] {
+    for folder in ["docs", "docs/decisions", "docs/explanation", "docs/how-to"] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             documents.push(entry.unwrap().path());
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{Holder, Timestamp};
+use crate::domain::{Holder, Roles, Timestamp};
 use crate::identity::Kept;
 use crate::tools::{Output, Permit, ToolError};
 
@@ -21,12 +21,14 @@ pub(in crate::governance) fn list(
             Holder::User(id) => agent.is_none() && user.is_none_or(|only| only == id.as_str()),
         };
         let keys = book.keys().into_iter().filter(fits);
-        keys.map(|kept| shown(kept, now)).collect()
+        keys.map(|kept| shown(kept, book.roles(&kept.key), now))
+            .collect()
     });
     Ok(Output::of(json!({ "count": keys.len(), "keys": keys })))
 }
 
-fn shown(kept: &Kept, now: Timestamp) -> Value {
+/// The key with what it may do now: nothing, where its person is disabled.
+fn shown(kept: &Kept, may: Option<Roles>, now: Timestamp) -> Value {
     let key = &kept.key;
     let (agent, user) = match &key.holder {
         Holder::Agent(id) => (Some(id), None),
@@ -43,7 +45,7 @@ fn shown(kept: &Kept, now: Timestamp) -> Value {
         "key_id": key.key_id,
         "agent_id": agent,
         "user_id": user,
-        "roles": key.roles,
+        "roles": may.unwrap_or(Roles::NONE),
         "name": key.name,
         "status": status,
         "created_at": key.created_at,

@@ -264,7 +264,8 @@ fn unidentified(unanswered: &Unanswered) -> Fault {
         Unanswered::Unauthenticated => Fault::new(
             StatusCode::UNAUTHORIZED,
             TRANSPORT,
-            "Not authenticated: this door needs a credential",
+            "Not authenticated: this door takes a key, as `Authorization: Bearer pg_…`; `policyguard stdio` takes it \
+             from POLICYGUARD_API_KEY",
         ),
         Unanswered::NotForThem(_)
         | Unanswered::Full(_)

@@ -125,6 +125,9 @@ pub(super) fn no_answer(unanswered: &Unanswered) -> Problem {
         Unanswered::Unauthenticated => Problem::new(
             ProblemCode::Unauthenticated,
             "no credential that this door accepts",
+        )
+        .hint(
+            "send a key as `Authorization: Bearer pg_…`; commands take it from POLICYGUARD_API_KEY",
         ),
         Unanswered::NotForThem(refusal) => {
             Problem::new(ProblemCode::Forbidden, refusal.to_string())

@@ -10,6 +10,7 @@ use crate::pipeline::{Caller, Credentials, Door, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
+use super::known::while_known;
 use super::{Rest, answer, extract};
 use crate::transport::serve::{OnlyHealth, Unsound};
 use crate::transport::{credentials, mcp};
@@ -84,10 +85,12 @@ pub(super) async fn guard<F: Future<Output = Response>>(
         Ok(credentials) => admit(rest, &mut request, &caller, credentials).await,
         Err(problem) => Err(problem),
     };
-    let mut response = match admitted {
+    let asker = request.extensions().get::<Asker>().cloned();
+    let response = match admitted {
         Ok(()) => next(request).await,
         Err(problem) => answer::problem(&problem),
     };
+    let mut response = while_known(response, &rest.pipeline, asker);
     let refused = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = refused {
         // What was decided has its record; what could not even be read is counted.
@@ -111,6 +114,14 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             response.headers_mut().insert(header::ALLOW, methods);
         }
     }
+    let wrong = shows && response.status() == StatusCode::UNAUTHORIZED;
+    if wrong
+        && rest
+            .guesses
+            .is_too_many(caller.source.address.as_deref().unwrap_or_default())
+    {
+        response = too_many_guesses(&id, in_json_rpc);
+    }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert("x-request-id", value);
@@ -122,6 +133,25 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, value);
     }
+    response
+}
+
+/// What guessing is answered after a while.
+fn too_many_guesses(id: &str, in_json_rpc: bool) -> Response {
+    let problem = Problem::new(
+        ProblemCode::TooMany,
+        "too many wrong credentials came from this address",
+    )
+    .hint("wait a minute; a right credential is taken at any time");
+    if in_json_rpc {
+        let detail = problem.detail.as_str().unwrap_or_default();
+        return mcp::refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+    }
+    let mut response = answer::problem(&Problem {
+        request_id: Some(id.to_owned()),
+        ..problem
+    });
+    response.extensions_mut().remove::<Problem>();
     response
 }
 

@@ -5,7 +5,9 @@ mod authzen; // decisions for other gateways
 mod docs; // the page of the API
 mod execute; // /tools/execute and its batch
 mod extract; // what a request must be before anyone reads it
+mod guesses; // wrong credentials, by where they come from
 mod health; // /, /livez, /readyz, /healthz
+mod known; // streams end with their credential
 mod layers; // hosts and origins, request ids
 mod openapi; // what there is, for machines
 mod resource; // where tokens come from
@@ -32,6 +34,7 @@ use crate::transport::running::Running;
 use crate::wire::{Problem, ProblemCode};
 
 pub(in crate::transport) use extract::Asker;
+pub use guesses::Guesses;
 pub use layers::Hosts;
 pub use openapi::document as openapi;
 pub use resource::Resource;
@@ -61,6 +64,8 @@ pub struct Parts {
     pub hosts: Arc<Hosts>,
     /// The longest body, in bytes.
     pub body_limit: usize,
+    /// Who guesses credentials.
+    pub guesses: Guesses,
     /// Which tokens open the gateway.
     pub resource: Resource,
     /// Through which door calls of this router come.

@@ -24,7 +24,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_policyguard");
 /// How long a command may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The last words of the banner.
-const OPEN: &str = "do not expose this port";
+const OPEN: &str = "\n  auth    ";
 /// Variables of the caller that would change what is printed.
 const FOREIGN: [&str; 6] = [
     "HOST",

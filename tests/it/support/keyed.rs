@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use policyguard::app::FirstKey;
 use policyguard::config::{AuthMode, Config};
 use serde_json::{Value, json};
@@ -90,6 +91,16 @@ impl Keyed<'_> {
         let reply = self.send("PUT", &path, &json!({ "roles": roles })).await;
         assert_eq!(reply.status, 200, "{:?}", reply.body);
         self.makes(json!({ "user_id": user })).await
+    }
+
+    /// Opens a path whose answer is read as it comes.
+    pub(crate) async fn opens(self, path: &str) -> Response {
+        let request = Request::builder()
+            .uri(path)
+            .header("host", "localhost")
+            .header("authorization", format!("Bearer {}", self.key));
+        let service = self.house.app.public_service();
+        service.open(request.body(Body::empty()).unwrap()).await
     }
 
     /// The same caller over MCP.
