@@ -1,9 +1,11 @@
 //! Second factors of people: what a code opens, once, and what wrong ones close.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use policyguard::domain::Clock as _;
+use policyguard::domain::{Clock as _, Timestamp};
 use policyguard::identity::CodeForm;
+use policyguard::policy::{self, Engine, Source};
 use serde_json::{Value, json};
 
 use crate::support::keyed::Keyed;
@@ -118,6 +120,23 @@ async fn status_of(caller: Keyed<'_>, user: &str) -> Value {
 
 async fn mode(caller: Keyed<'_>) -> Value {
     caller.get("/policy/status").await.body["current_mode"].clone()
+}
+
+#[test]
+fn a_mode_that_asks_for_no_code_any_more_is_told_as_a_loosening() {
+    let engine = |text: &str| {
+        let source = Source::new("policy.yaml", text.as_bytes().to_vec());
+        let bundle = policy::load(&[source]).unwrap().bundle;
+        Engine::compile(Arc::new(bundle), &[], 1)
+    };
+    let without = POLICY.replace(", requires_totp: true", "");
+    let (before, after) = (engine(POLICY), engine(&without));
+    let now = Timestamp::from_millis(0);
+    let told = policy::diff(&before, &after, now).loosened().join("\n");
+    assert!(told.contains("`requires_totp` of `EMERGENCY`"), "{told}");
+    let back = policy::diff(&after, &before, now);
+    assert_eq!(back.loosened(), Vec::<String>::new());
+    assert_ne!(before.bundle().digest, after.bundle().digest);
 }
 
 #[tokio::test]
