@@ -125,7 +125,7 @@ async fn mode(caller: Keyed<'_>) -> Value {
 #[test]
 fn a_mode_that_asks_for_no_code_any_more_is_told_as_a_loosening() {
     let engine = |text: &str| {
-        let source = Source::new("policy.yaml", text.as_bytes().to_vec());
+        let source = Source::new("policy.yaml", text.as_bytes());
         let bundle = policy::load(&[source]).unwrap().bundle;
         Engine::compile(Arc::new(bundle), &[], 1)
     };
