@@ -1,5 +1,6 @@
-//! What a token costs: `cargo bench --bench identity --profile ci`.
+//! What a credential costs: `cargo bench --bench identity --profile ci`.
 //!
+//! A key may take 5 µs: it is read once, and looked up by the guard and on the road.
 //! A token that was verified a moment ago may take 5 µs, another one 150 µs. `asked` is all that a door does for a
 //! remembered token: it sees to the keys, then verifies.
 
@@ -13,14 +14,21 @@
 
 #[path = "../src/identity/jwt/tests/signing.rs"]
 mod signing;
+#[path = "../tests/it/trail.rs"]
+#[expect(dead_code, reason = "a bench needs a part of it")]
+mod trail;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use policyguard::clock::SystemClock;
-use policyguard::domain::{AgentId, Clock};
-use policyguard::identity::{Algorithm, Fetching, Issuer, KeyPlace, KeySource, Tokens};
+use policyguard::domain::{AgentId, ApiKey, Clock, Holder, Role, Timestamp, User};
+use policyguard::identity::{
+    Algorithm, BookUnread, Fetching, Issuer, KeyPlace, KeySource, KeyStore, KeyText, Keys, NewKey,
+    Tokens,
+};
+use policyguard::storage;
 use serde_json::{Value, json};
 use signing::{Signer, key_set};
 
@@ -91,5 +99,62 @@ fn tokens(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, tokens);
+/// Ten thousand keys, one of which is shown.
+struct Stored(Vec<ApiKey>);
+
+impl KeyStore for Stored {
+    fn keys(&self) -> Result<Vec<(ApiKey, Option<Timestamp>)>, BookUnread> {
+        Ok(self.0.iter().map(|key| (key.clone(), None)).collect())
+    }
+
+    fn users(&self) -> Result<Vec<User>, BookUnread> {
+        Ok(Vec::new())
+    }
+}
+
+fn key_of(made: &NewKey, number: usize) -> ApiKey {
+    ApiKey {
+        revision: 1,
+        key_id: made.key_id.clone(),
+        digest: made.digest,
+        holder: Holder::Agent(AgentId::parse(&format!("agent-{number}")).unwrap()),
+        roles: vec![Role::Agent],
+        name: None,
+        created_at: Timestamp::from_millis(0),
+        created_by: "bench".to_owned(),
+        expires_at: None,
+        revoked_at: None,
+        revocation_reason: None,
+        replaced_by: None,
+        bootstrap: false,
+    }
+}
+
+fn keys(criterion: &mut Criterion) {
+    let made: Vec<NewKey> = (0..10_000).map(|_| NewKey::random().unwrap()).collect();
+    let stored = made
+        .iter()
+        .zip(0..)
+        .map(|(made, number)| key_of(made, number));
+    let store = storage::open_temporary().unwrap();
+    let (recorder, _) = trail::open(&store, &trail::HandClock::new());
+    let keys = Keys::open(&Stored(stored.collect()), recorder).unwrap();
+    let (text, now) = (&made[5_000].text, Timestamp::from_millis(1));
+    criterion.bench_function("key, read and looked up twice", |bencher| {
+        bencher.iter(|| {
+            let key = KeyText::read(black_box(text)).unwrap();
+            drop(black_box(keys.holder(&key, now)).unwrap());
+            keys.holder(&key, now).unwrap()
+        });
+    });
+    let unknown = NewKey::random().unwrap().text;
+    criterion.bench_function("key, unknown", |bencher| {
+        bencher.iter(|| {
+            let key = KeyText::read(black_box(&unknown)).unwrap();
+            keys.holder(&key, now).unwrap_err()
+        });
+    });
+}
+
+criterion_group!(benches, keys, tokens);
 criterion_main!(benches);

@@ -4,7 +4,7 @@
     cargo build --profile ci --bin policyguard
     python3 tests/campaigns/reliability.py all target/ci/policyguard
 
-Parts: bodies, slow, connections, kills, disk, soak, hostile; `all` runs them one after another, which takes about an
+Parts: bodies, slow, connections, kills, disk, soak, hostile, identities, timing; `all` runs them one after another, which takes about an
 hour. Each starts the gateway itself, on a free port over a folder that goes away with it, prints its figures and
 whether each is within its bound, and the exit code is 1 if one is not. `disk` mounts a small tmpfs, so it needs root;
 `bodies` makes a memory group where it may. A quiet machine matters for `connections` and `soak`.
@@ -17,10 +17,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from breakage import disk, kills  # noqa: E402
+from callers import identities, timing  # noqa: E402
 from crowds import HELD, bodies, connections, slow  # noqa: E402
 from strangers import hostile, soak  # noqa: E402
 
-PARTS = {part.__name__: part for part in [bodies, slow, connections, kills, disk, soak, hostile]}
+PARTS = {part.__name__: part for part in [bodies, slow, connections, kills, disk, soak, hostile, identities, timing]}
 
 
 def read_arguments():
@@ -35,6 +36,8 @@ def read_arguments():
     parser.add_argument("--fills", type=int, default=3, help="disk: how often it is filled")
     parser.add_argument("--minutes", type=float, default=20, help="soak: how long")
     parser.add_argument("--rate", type=int, default=300, help="soak: requests a second")
+    parser.add_argument("--identities", type=int, default=1_000_000, help="identities: how many names, and how many keys")
+    parser.add_argument("--answers", type=int, default=100_000, help="timing: how many answers are timed")
     return parser.parse_args()
 
 
