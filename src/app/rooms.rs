@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::decision_point::{DecisionPoint, Gate, Rates};
 use crate::domain::Clock;
 use crate::governance::{Books, CallRoles, Facts, Governance, Policies};
-use crate::identity::{Keys, Sessions};
+use crate::identity::{Keys, Sessions, Totps};
 use crate::incidents::Incidents;
 use crate::pipeline::{Pipeline, RoadValues, Stations};
 use crate::storage::Store;
@@ -55,6 +55,11 @@ impl Rooms<'_> {
             policies: Arc::clone(self.versions),
             modes: Arc::clone(self.store.states()) as Arc<_>,
             keys: Arc::clone(self.keys),
+            totps: Arc::new(Totps::new(
+                Arc::clone(self.store.states()) as Arc<_>,
+                self.store.key(),
+                self.recorder.clone(),
+            )),
         };
         let governance = Governance::new(
             Arc::clone(&decision_point),

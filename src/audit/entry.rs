@@ -8,7 +8,7 @@ use super::record::AuditRecord;
 use super::render::Body;
 use crate::domain::{
     Agent, AgentId, ApiKey, Digest, Health, Incident, KeyId, LockdownState, ModeState, PolicyId,
-    Session, Timestamp, User,
+    Session, Timestamp, Totp, User,
 };
 
 /// Every change of stored state there is. Each is written in the transaction of its record, or not at all.
@@ -55,6 +55,22 @@ pub enum StateChange {
     PutUser(Box<User>),
     /// Keeps when keys were last used; one that is not there is passed over.
     UseKeys(Vec<(KeyId, Timestamp)>),
+    /// Keeps a person's second factor. Holds if the new revision follows the stored one.
+    PutTotp(Box<Totp>),
+    /// Uses up the code of a step, and those before it. Holds if no later step was used, and the factor counts.
+    UseTotpStep {
+        /// Whose.
+        user_id: AgentId,
+        /// The step.
+        step: u64,
+    },
+    /// Forgets a person's second factor. Holds if this is its stored revision.
+    RemoveTotp {
+        /// Whose.
+        user_id: AgentId,
+        /// Its revision.
+        revision: u64,
+    },
     /// Keeps a client's session.
     OpenSession(Session),
     /// Forgets a session; one that is not there is passed over.

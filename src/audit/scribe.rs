@@ -112,7 +112,7 @@ impl ChangeNote {
             "mode" => "mode",
             "policy" => "policy_id",
             "key" => "key_id",
-            "user" => "user_id",
+            "user" | "totp" => "user_id",
             _ => return None,
         };
         self.details.get(name)?.as_str()

@@ -23,6 +23,9 @@ pub(super) struct LockdownArgs {
     /// Why
     #[arg(long, conflicts_with = "drill")]
     reason: Option<String>,
+    /// Your TOTP code of now, to lift it if you have one
+    #[arg(long, value_name = "CODE", conflicts_with = "drill")]
+    totp: Option<String>,
     /// Prove on the running gateway that a lockdown would stop calls, without stopping any
     #[arg(long)]
     drill: bool,
@@ -49,8 +52,11 @@ pub(super) async fn run(
             gateway.post("/api/v1/lockdown/drill", &json!({})).await?
         } else {
             let mut body = json!({ "on": args.switch != Some(Switch::Off) });
-            if let (Some(reason), Some(map)) = (&args.reason, body.as_object_mut()) {
-                map.insert("reason".to_owned(), json!(reason));
+            let given = [("reason", &args.reason), ("totp", &args.totp)];
+            for (name, value) in given {
+                if let (Some(value), Some(map)) = (value, body.as_object_mut()) {
+                    map.insert(name.to_owned(), json!(value));
+                }
             }
             gateway.post("/api/v1/lockdown", &body).await?
         };

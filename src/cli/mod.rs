@@ -19,6 +19,7 @@ mod output; // text for people, JSON for machines
 mod policy; // policy check | simulate | explain | test
 mod serve; // serve
 mod stdio; // stdio
+mod totp; // second factors of people
 mod users; // people
 
 use std::ffi::OsString;
@@ -129,6 +130,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Look after the people who work with the gateway
     Users(users::UsersArgs),
+    /// Enroll people for codes that some modes, and the end of a lockdown, take
+    Totp(totp::TotpArgs),
     /// Halt everything but status reads, lift it again, or prove that it would work
     Lockdown(lockdown::LockdownArgs),
     /// Check, test, simulate and explain policies
@@ -221,6 +224,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Agent(args)) => block_on(agent::run(&find, &args, format)),
         Some(Command::Keys(args)) => block_on(keys::run(&find, &args, format)),
         Some(Command::Users(args)) => block_on(users::run(&find, &args, format)),
+        Some(Command::Totp(args)) => block_on(totp::run(&find, &args, format)),
         Some(Command::Lockdown(args)) => block_on(lockdown::run(&find, &args, format)),
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),

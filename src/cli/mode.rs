@@ -33,6 +33,9 @@ enum ModeCommand {
         /// How long: 90, 90s, 10m, 1h (at most the policy's `max_duration`)
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         duration: Option<u64>,
+        /// Your TOTP code of now, where the policy asks for one
+        #[arg(long, value_name = "CODE")]
+        totp: Option<String>,
     },
 }
 
@@ -56,6 +59,7 @@ async fn act(gateway: &Gateway, args: &ModeArgs, format: Format) -> Result<Exit,
             mode,
             reason,
             duration,
+            totp,
         } => {
             let mut body = Map::from_iter([("mode".to_owned(), json!(mode))]);
             if let Some(reason) = reason {
@@ -63,6 +67,9 @@ async fn act(gateway: &Gateway, args: &ModeArgs, format: Format) -> Result<Exit,
             }
             if let Some(duration) = duration {
                 body.insert("duration_seconds".to_owned(), json!(duration));
+            }
+            if let Some(code) = totp {
+                body.insert("totp".to_owned(), json!(code));
             }
             let answer = gateway
                 .post("/policy/set-mode", &Value::Object(body))

@@ -92,8 +92,8 @@ fn listing(page: &Value) -> String {
     let users = page.get("users").and_then(Value::as_array);
     let rows = users.into_iter().flatten().map(|user| {
         let mut row = vec![member(user, "user_id"), texts(user, "roles").join(", ")];
-        row.extend(["status", "name"].map(|name| member(user, name)));
+        row.extend(["status", "totp", "name"].map(|name| member(user, name)));
         row
     });
-    output::table(&["USER", "ROLES", "STATUS", "NAME"], rows.collect())
+    output::table(&["USER", "ROLES", "STATUS", "TOTP", "NAME"], rows.collect())
 }

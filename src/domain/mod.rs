@@ -20,6 +20,7 @@ mod session; // a client's session
 mod severity; // how bad
 mod time; // instants and the clock port
 mod tool; // what the catalogue knows of a tool
+mod totp; // a person's second factor
 
 pub use action::ActionType;
 pub use agent::Agent;
@@ -49,3 +50,4 @@ pub use session::Session;
 pub use severity::Severity;
 pub use time::{Clock, Timestamp};
 pub use tool::{Annotations, Owner, ToolClass, ToolFacts};
+pub use totp::{Totp, TotpStatus};

@@ -7,7 +7,7 @@ use crate::decision_point::{Ask, Gate, Requirements};
 use crate::domain::{Purpose, Role, Roles, ToolClass};
 use crate::tools::ToolDefinition;
 
-use super::{agents, audit_log, policies, question};
+use super::{agents, audit_log, policies, question, totp};
 
 /// Looks at the arguments of management calls, and at what they would change.
 pub struct CallRoles {
@@ -47,6 +47,7 @@ impl Requirements for CallRoles {
             "validate_action" | "simulate_action" | "list_allowed_tools" => {
                 question::needs_to_ask(ask)
             }
+            "enroll_totp" | "confirm_totp" | "remove_totp" => totp::needs(ask),
             "create_policy" => policies::needs_to_create(&self.gate, ask),
             _ => Roles::NONE,
         };

@@ -9,7 +9,8 @@ use crate::domain::{ModeName, Role, Roles, ToolClass};
 use crate::modes::{self, SwitchOrder};
 use crate::tools::{Output, Permit, ToolDefinition, ToolError};
 
-use super::set_mode::{edit, range, terms};
+use super::set_mode::{edit, range, terms, using};
+use super::totp;
 use super::{Governance, actor, changed, count, known_mode, refused, schemas, text};
 
 /// Seconds of a grant for which none are asked.
@@ -21,11 +22,11 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
     let operator = Roles::any_of(&[Role::Operator]);
     let seconds = |max: u64, default: u64, about: &str| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default, "description": about });
     let grant = schemas::object(
-        &json!({ "duration_seconds": seconds(300, GRANT, "How long"), "reason": schemas::reason() }),
+        &json!({ "duration_seconds": seconds(300, GRANT, "How long"), "reason": schemas::reason(), "totp": schemas::totp("Your TOTP code of now, where the policy asks for one to enter EMERGENCY") }),
         &[],
     );
     let extend = schemas::object(
-        &json!({ "additional_seconds": seconds(60, EXTENSION, "How much longer") }),
+        &json!({ "additional_seconds": seconds(60, EXTENSION, "How much longer"), "totp": schemas::totp("Your TOTP code of now, where the policy asks for one to enter the mode") }),
         &[],
     );
     vec![
@@ -55,9 +56,12 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
 
 pub(super) async fn grant(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let seconds = count(permit, "duration_seconds").unwrap_or(GRANT);
+    let emergency = ModeName::emergency();
+    let proof = totp::for_mode(governance, permit, emergency.as_str()).await?;
     let make = |now: &Situation, moment: Moment| {
         let bundle = now.engine.bundle();
-        let mode = known_mode(bundle, ModeName::emergency().as_str())?;
+        let mode = known_mode(bundle, emergency.as_str())?;
+        totp::required(bundle, &mode, proof.as_ref())?;
         let terms = terms(bundle, &mode);
         let reason = text(permit, "reason")
             .filter(|reason| !reason.trim().is_empty())
@@ -71,7 +75,8 @@ pub(super) async fn grant(governance: &Governance, permit: &Permit) -> Result<Ou
         };
         let state =
             modes::grant(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
-        Ok(edit(permit, "mode_grant", now, state, moment))
+        let edit = edit(permit, "mode_grant", now, state, moment);
+        Ok(using(edit, proof.as_ref()))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
     Ok(answer(
@@ -83,11 +88,16 @@ pub(super) async fn grant(governance: &Governance, permit: &Permit) -> Result<Ou
 
 pub(super) async fn extend(governance: &Governance, permit: &Permit) -> Result<Output, ToolError> {
     let seconds = count(permit, "additional_seconds").unwrap_or(EXTENSION);
+    let gate = governance.gate();
+    let running = gate.situation().mode(Moment::of(gate.clock())).clone();
+    let proof = totp::for_mode(governance, permit, running.as_str()).await?;
     let make = |now: &Situation, moment: Moment| {
         let state = now.mode_state(moment);
+        totp::required(now.engine.bundle(), &state.mode, proof.as_ref())?;
         let terms = terms(now.engine.bundle(), &state.mode);
         let state = modes::extend(&state, Duration::from_secs(seconds), &terms).map_err(range)?;
-        Ok(edit(permit, "mode_grant_extended", now, state, moment))
+        let edit = edit(permit, "mode_grant_extended", now, state, moment);
+        Ok(using(edit, proof.as_ref()))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
     Ok(answer(

@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::policy::Code;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
+use super::totp::{self, Proof};
 use super::{Governance, actor, changed, mendable, note, refused, schemas, text};
 
 /// The file in the data directory whose presence locks down (`spec/identity.md`, "Lockdown").
@@ -22,7 +23,11 @@ pub const LOCKDOWN_FILE: &str = "LOCKDOWN";
 pub(super) fn definitions() -> Vec<ToolDefinition> {
     let operator = Roles::any_of(&[Role::Operator]);
     let schema = schemas::object(
-        &json!({ "on": { "type": "boolean", "description": "true halts, false lifts" }, "reason": schemas::reason() }),
+        &json!({
+            "on": { "type": "boolean", "description": "true halts, false lifts" },
+            "reason": schemas::reason(),
+            "totp": schemas::totp("Your TOTP code of now, to lift it if you have one"),
+        }),
         &["on"],
     );
     vec![
@@ -55,12 +60,18 @@ pub(super) async fn set(governance: &Governance, permit: &Permit) -> Result<Outp
             "remove the file, then lift the lockdown",
         ));
     }
+    let proof = if on {
+        None
+    } else {
+        totp::for_lifting(governance, permit).await?
+    };
     let note = note(permit, "lockdown");
     let order = Order {
         on,
         by: actor(permit),
         reason: reason.to_owned(),
         of: Some(permit.outcome_of()),
+        besides: proof.as_ref().map(Proof::change),
     };
     let situation = put(governance.gate(), order, note).await.map_err(refused)?;
     let state = &situation.lockdown;
@@ -86,6 +97,7 @@ pub async fn lock_down(gate: &Gate, file: &Path) -> Result<(), crate::audit::Aud
         by: "gateway".to_owned(),
         reason,
         of: None,
+        besides: None,
     };
     match put::<()>(gate, order, note).await {
         Ok(_) | Err(ChangeError::Refused(())) => Ok(()),
@@ -99,6 +111,8 @@ struct Order {
     by: String,
     reason: String,
     of: Option<OutcomeOf>,
+    /// What else changes with it.
+    besides: Option<StateChange>,
 }
 
 async fn put<E>(
@@ -106,7 +120,13 @@ async fn put<E>(
     order: Order,
     note: ChangeNote,
 ) -> Result<Arc<Situation>, ChangeError<E>> {
-    let Order { on, by, reason, of } = order;
+    let Order {
+        on,
+        by,
+        reason,
+        of,
+        besides,
+    } = order;
     gate.change(|now, moment| {
         let note = note.with("on", json!(on)).with("reason", json!(reason));
         let state = LockdownState {
@@ -123,7 +143,10 @@ async fn put<E>(
         Ok(Edit {
             next,
             note,
-            changes: vec![StateChange::SetLockdown(state)],
+            changes: [StateChange::SetLockdown(state)]
+                .into_iter()
+                .chain(besides)
+                .collect(),
             of,
         })
     })

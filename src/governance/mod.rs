@@ -22,6 +22,7 @@ mod reload; // files of the policy, read and checked
 mod schemas; // input schemas, said once
 mod set_mode; // tool (and POST /policy/set-mode)
 mod status; // tools: what holds now, which tools there are
+mod totp; // tools: second factors, and what takes one
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use serde_json::Value;
 use crate::audit::{AuditError, ChangeNote, Cursors, Inspector, QueryError, TrailReader};
 use crate::decision_point::{ChangeError, DecisionPoint, Gate};
 use crate::domain::{Arguments, ModeName, Timestamp};
-use crate::identity::Keys;
+use crate::identity::{Keys, Totps};
 use crate::incidents::Incidents;
 use crate::modes::ModeStore;
 use crate::policy::Bundle;
@@ -54,6 +55,7 @@ pub struct Governance {
     modes: Arc<dyn ModeStore>,
     incidents: Incidents,
     keys: Arc<Keys>,
+    totps: Arc<Totps>,
     data_dir: PathBuf,
 }
 
@@ -69,6 +71,8 @@ pub struct Books {
     pub modes: Arc<dyn ModeStore>,
     /// Credentials, and the people behind them.
     pub keys: Arc<Keys>,
+    /// Second factors of people.
+    pub totps: Arc<Totps>,
 }
 
 impl Governance {
@@ -87,6 +91,7 @@ impl Governance {
             policies,
             modes,
             keys,
+            totps,
         } = books;
         Self {
             decision_point,
@@ -97,6 +102,7 @@ impl Governance {
             modes,
             incidents,
             keys,
+            totps,
             data_dir,
         }
     }
@@ -155,6 +161,7 @@ pub fn definitions() -> Vec<ToolDefinition> {
         ],
         agents::definitions(),
         keys::definitions(),
+        totp::definitions(),
         question::definitions(),
         policies::definitions(),
         incidents::definitions(),
@@ -210,6 +217,9 @@ impl ToolBackend for Governance {
                 "revoke_key" => keys::revoke(self, &permit).await,
                 "put_user" => keys::put_user(self, &permit).await,
                 "list_users" => keys::list_users(self, &permit),
+                "enroll_totp" => totp::enroll(self, &permit).await,
+                "confirm_totp" => totp::confirm(self, &permit).await,
+                "remove_totp" => totp::remove(self, &permit).await,
                 "validate_action" => question::validate(self, &permit).await,
                 "simulate_action" => question::simulate(self, &permit).await,
                 "list_allowed_tools" => question::allowed(self, &permit).await,

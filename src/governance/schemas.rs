@@ -17,6 +17,11 @@ pub(super) fn nothing() -> Value {
     object(&Value::Object(Map::new()), &[])
 }
 
+/// A TOTP code. It may be null so that what is no text is refused without being repeated.
+pub(super) fn totp(about: &str) -> Value {
+    json!({ "type": ["string", "null"], "pattern": "^[0-9]{6}$", "description": about })
+}
+
 /// The reason of a change.
 pub(super) fn reason() -> Value {
     json!({ "type": "string", "maxLength": 1000, "description": "Why, for the record" })

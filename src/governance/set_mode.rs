@@ -12,6 +12,7 @@ use crate::policy::Bundle;
 use crate::tools::{Fault, Output, Permit, ToolDefinition, ToolError};
 
 use super::status::tools_where;
+use super::totp::{self, Proof};
 use super::{
     Governance, actor, changed, count, known_mode, mendable, note, refused, schemas, text,
 };
@@ -25,6 +26,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
             "mode": { "type": "string", "description": "The mode to switch to, exactly as the policy names it" },
             "reason": schemas::reason(),
             "duration_seconds": { "type": "integer", "minimum": 1, "description": "How long; at most the policy's max_duration of the mode" },
+            "totp": schemas::totp("Your TOTP code of now, where the policy asks for one; not taken over MCP"),
         }),
         &["mode"],
     );
@@ -44,9 +46,11 @@ pub(super) async fn run(governance: &Governance, permit: &Permit) -> Result<Outp
     let (reason, warning) = reason(text(permit, "reason"))?;
     let duration = count(permit, "duration_seconds").map(Duration::from_secs);
     let asked = text(permit, "mode").unwrap_or_default();
+    let proof = totp::for_mode(governance, permit, asked).await?;
     let make = |now: &Situation, moment: Moment| {
         let bundle = now.engine.bundle();
         let mode = known_mode(bundle, asked)?;
+        totp::required(bundle, &mode, proof.as_ref())?;
         let terms = terms(bundle, &mode);
         let order = SwitchOrder {
             mode,
@@ -56,7 +60,8 @@ pub(super) async fn run(governance: &Governance, permit: &Permit) -> Result<Outp
         };
         let state =
             modes::switch(&now.mode_state(moment), order, &terms, moment.wall).map_err(range)?;
-        Ok(edit(permit, "mode_change", now, state, moment))
+        let edit = edit(permit, "mode_change", now, state, moment);
+        Ok(using(edit, proof.as_ref()))
     };
     let situation = governance.gate().change(make).await.map_err(refused)?;
     let state = &situation.modes;
@@ -90,6 +95,12 @@ fn reason(given: Option<&str>) -> Result<(String, Option<&'static str>), ToolErr
             Some("no reason was given: the record says `not given`"),
         )),
     }
+}
+
+/// The edit, with which the code is used up that it took.
+pub(super) fn using(mut edit: Edit, proof: Option<&Proof<'_>>) -> Edit {
+    edit.changes.extend(proof.map(Proof::change));
+    edit
 }
 
 /// The edit that puts this state in force.

@@ -8,6 +8,7 @@ mod local; // whoever stands on this machine
 mod metrics; // figures of sessions
 mod sessions; // whose each session is
 mod shown; // whoever shows a credential
+mod totp; // second factors of people
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,6 +28,9 @@ pub use local::LocalAuthenticator;
 pub use metrics::SessionGauge;
 pub use sessions::{MOST, MOST_OF_ONE, NoPlace, SessionStore, Sessions, SessionsUnread};
 pub use shown::CredentialAuthenticator;
+pub use totp::{
+    CodeForm, CodeHash, NewTotp, TotpRefusal, TotpStore, TotpUnread, Totps, Turn, Unsealable,
+};
 
 /// What a door found of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -139,7 +139,7 @@ fn limit(end: &Result<Answer, Unanswered>) -> Option<&'static str> {
     let answer = end.as_ref().ok()?;
     match answer.body {
         Body::Mendable {
-            fault: Fault::Busy,
+            fault: Fault::Busy | Fault::Locked(_),
             error,
             ..
         } => Some(error),

@@ -158,6 +158,8 @@ pub struct ModeRules {
     pub max_duration: Option<Duration>,
     /// `service_restrictions.enabled`.
     pub service_restrictions: bool,
+    /// Whether it takes a person's second factor to enter the mode.
+    pub requires_totp: bool,
 }
 
 impl ModeRules {

@@ -68,6 +68,10 @@ pub(super) const MODE: Shape = Shape {
             "service_restrictions",
             "whether changes may touch unhealthy services only",
         ),
+        (
+            "requires_totp",
+            "true: whoever switches to it gives a code of their own; false if absent",
+        ),
     ],
     later: &[],
 };

@@ -162,7 +162,7 @@ pub(super) fn operator(operator: &TestOperator) -> (&'static str, Value) {
 }
 
 fn mode(rules: &ModeRules) -> Value {
-    json!({
+    let mut said = json!({
         "description": rules.description,
         "rationale": rules.rationale,
         "allowed_tools": rules.allowed_tools.as_ref().map(names),
@@ -170,7 +170,12 @@ fn mode(rules: &ModeRules) -> Value {
         "reachable_tools": rules.reachable_tools.as_ref().map(names),
         "max_duration": rules.max_duration.map(|duration| duration.as_secs()),
         "service_restrictions": rules.service_restrictions,
-    })
+    });
+    // Said only where it holds: a bundle from before there was such a key keeps its digest.
+    if let (true, Some(map)) = (rules.requires_totp, said.as_object_mut()) {
+        map.insert("requires_totp".to_owned(), json!(true));
+    }
+    said
 }
 
 fn names(list: &NamePatterns) -> Value {

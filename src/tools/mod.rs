@@ -94,6 +94,8 @@ pub enum Fault {
     Conflict,
     /// Too much of something, for now (429; 200 in the execution API).
     Busy,
+    /// Nothing of it for so many seconds (429; 200 in the execution API).
+    Locked(u32),
 }
 
 /// Why a tool did not do its work.

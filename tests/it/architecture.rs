@@ -116,6 +116,7 @@ const PURE: &[&str] = &[
     "audit/record",
     "audit/chain",
     "audit/compliance",
+    "identity/totp/code",
 ];
 
 /// What pure code does not name: a word, or the start of a path.
@@ -152,7 +153,7 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["policy", "guardrails", "storage"]),
     ("async_trait", &["transport"]),
-    ("aws_lc_rs", &["identity/jwt"]),
+    ("aws_lc_rs", &["identity/jwt", "identity/totp"]),
     ("axum", &["transport"]),
     ("base64", &["cli", "identity/jwt"]),
     ("clap", &["cli"]),
@@ -181,6 +182,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "transport/metrics",
         ],
     ),
+    ("qrcode", &["cli"]),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),
     ("rmcp", &["transport"]),

@@ -306,7 +306,7 @@ async fn a_store_of_the_version_before_is_counted_from_its_records() {
     let opened = house
         .restarted_after(|_| {
             let database = rusqlite::Connection::open(&path).unwrap();
-            let sql = "DROP TABLE keys; DROP TABLE users; DROP TABLE sessions; DROP INDEX records_of_changes; DROP INDEX records_that_tell; DROP INDEX records_by_agent; DROP INDEX records_by_tool; ALTER TABLE records DROP COLUMN listed; \
+            let sql = "DROP TABLE totps; DROP TABLE keys; DROP TABLE users; DROP TABLE sessions; DROP INDEX records_of_changes; DROP INDEX records_that_tell; DROP INDEX records_by_agent; DROP INDEX records_by_tool; ALTER TABLE records DROP COLUMN listed; \
                 ALTER TABLE head DROP COLUMN tallied_before; DROP TABLE tallies_by_hour; DROP TABLE tallies_by_minute; \
                 CREATE INDEX records_by_agent ON records (agent, seq); CREATE INDEX records_by_tool ON records (tool, seq); \
                 PRAGMA user_version = 2;";

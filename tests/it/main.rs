@@ -64,4 +64,5 @@ mod source; // the source tree as text
 mod storage; // the ports of the store
 mod support; // values and gateways to test with
 mod tls; // what stands between callers and listeners
+mod totp; // second factors of people
 mod trail; // helpers of the trail's tests

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use policyguard::audit::{AuditRecord, Entry, Marks, RecordKind, Release, StateChange, Trail};
-use policyguard::domain::{Digest, Health, LockdownState, ModeName, ModeState, Timestamp};
+use policyguard::domain::{
+    AgentId, Digest, Health, LockdownState, ModeName, ModeState, Timestamp, Totp,
+};
+use policyguard::identity::TotpStore as _;
 use policyguard::modes::ModeStore as _;
 use policyguard::storage::{self, StoreError};
 use serde_json::json;
@@ -35,6 +38,19 @@ fn lockdown(revision: u64, on: bool) -> LockdownState {
         since: instant(0),
         by: "operator".to_owned(),
         reason: "a drill".to_owned(),
+    }
+}
+
+fn totp(revision: u64, confirmed: bool) -> Totp {
+    Totp {
+        revision,
+        user_id: AgentId::parse("olga").unwrap(),
+        sealed: vec![1, 2, 3],
+        enrolled_at: instant(0),
+        confirmed_at: confirmed.then(|| instant(1)),
+        last_step: 5,
+        wrong: [None, Some(instant(2))],
+        locked_until: Some(instant(3)),
     }
 }
 
@@ -136,6 +152,48 @@ fn of_two_observations_the_later_stays() {
     let web = ("web".to_owned(), Health::Critical, instant(10));
     let api = ("api".to_owned(), Health::Degraded, instant(1));
     assert_eq!(store.states().load_health().unwrap(), [api, web]);
+}
+
+#[test]
+fn a_second_factor_follows_the_stored_one_and_is_used_step_by_step() {
+    let store = storage::open_temporary().unwrap();
+    let mut trail = store.trail().unwrap();
+    let user_id = || AgentId::parse("olga").unwrap();
+    let put = |revision, confirmed| vec![StateChange::PutTotp(Box::new(totp(revision, confirmed)))];
+    let used = |step| {
+        let user_id = user_id();
+        vec![StateChange::UseTotpStep { user_id, step }]
+    };
+    let removed = |revision| {
+        let user_id = user_id();
+        vec![StateChange::RemoveTotp { user_id, revision }]
+    };
+    let steps = [
+        (used(9), true, "there is none"),
+        (put(2, false), true, "none has revision 1"),
+        (put(1, false), false, "the first"),
+        (used(9), true, "it is not confirmed"),
+        (put(2, true), false, "the next"),
+        (used(5), true, "that step was used"),
+        (used(7), false, "a later one"),
+        (used(7), true, "each once"),
+        (used(6), true, "and none before it"),
+        (put(3, true), true, "the use was a change"),
+        (removed(2), true, "likewise"),
+    ];
+    for (changes, conflict, why) in steps {
+        assert_eq!(append(&mut trail, vec![changes]), [conflict], "{why}");
+    }
+    let stored = Totp {
+        last_step: 7,
+        wrong: [None, None],
+        ..totp(3, true)
+    };
+    let states = store.states();
+    assert_eq!(states.totp(&user_id()).unwrap(), Some(stored.clone()));
+    assert_eq!(states.totps().unwrap(), [stored]);
+    assert_eq!(append(&mut trail, vec![removed(3)]), [false]);
+    assert_eq!(states.totp(&user_id()).unwrap(), None);
 }
 
 #[test]

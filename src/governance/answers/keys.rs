@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::Role;
+use crate::domain::{Role, TotpStatus};
 use crate::tools::schema::{answer, count, done_and, flag, instant, list, one_of, or_null, text};
 
 pub(super) fn of(tool: &str) -> Option<Value> {
@@ -31,8 +31,25 @@ pub(super) fn of(tool: &str) -> Option<Value> {
             &json!({ "count": count("How many"), "users": list(&user()) }),
             &[],
         ),
+        "enroll_totp" => answer(
+            &done_and(json!({
+                "user_id": text("The person"),
+                "totp": totp(),
+                "secret": text("The secret in base 32, shown this once"),
+                "uri": text("The same as an address that apps read from a QR code"),
+            })),
+            &[],
+        ),
+        "confirm_totp" | "remove_totp" => answer(
+            &done_and(json!({ "user_id": text("The person"), "totp": totp() })),
+            &[],
+        ),
         _ => return None,
     })
+}
+
+fn totp() -> Value {
+    one_of(&TotpStatus::ALL.map(TotpStatus::as_str))
 }
 
 fn key_id() -> Value {
@@ -72,6 +89,7 @@ fn user() -> Value {
             "name": text("Its name for people"),
             "roles": roles(),
             "status": one_of(&["active", "disabled"]),
+            "totp": totp(),
             "created_at": instant(),
             "created_by": text("Who added it"),
             "updated_at": instant(),

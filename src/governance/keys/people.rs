@@ -6,6 +6,7 @@ use crate::domain::{Roles, User, UserStatus};
 use crate::identity::BookEdit;
 use crate::tools::{Output, Permit, ToolError};
 
+use super::super::totp::{self, Statuses};
 use super::super::{Governance, actor, changed, note, refused, text};
 use super::{conflict, parsed, roles, tell};
 
@@ -15,6 +16,7 @@ pub(in crate::governance) async fn put(
 ) -> Result<Output, ToolError> {
     let user_id = parsed(text(permit, "user_id").unwrap_or_default())?;
     let now = governance.now();
+    let totps = totp::statuses(governance)?;
     let mut before = None;
     let mut after = None;
     let edit = governance.keys.change(|book| {
@@ -69,28 +71,30 @@ pub(in crate::governance) async fn put(
     Ok(changed(json!({
         "success": true,
         "user_id": user_id,
-        "user": after.as_ref().map(shown),
+        "user": after.as_ref().map(|user| shown(user, &totps)),
         "message": format!("`{user_id}` {}", if before.is_some() { "is changed" } else { "is added" }),
     })))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every tool")]
 pub(in crate::governance) fn list(
     governance: &Governance,
     _permit: &Permit,
 ) -> Result<Output, ToolError> {
-    let users: Vec<Value> = governance
-        .keys
-        .look(|book| book.users().into_iter().map(shown).collect());
+    let totps = totp::statuses(governance)?;
+    let users: Vec<Value> = governance.keys.look(|book| {
+        let users = book.users().into_iter();
+        users.map(|user| shown(user, &totps)).collect()
+    });
     Ok(Output::of(json!({ "count": users.len(), "users": users })))
 }
 
-fn shown(user: &User) -> Value {
+fn shown(user: &User, totps: &Statuses) -> Value {
     json!({
         "user_id": user.user_id,
         "name": user.name,
         "roles": user.roles,
         "status": user.status,
+        "totp": totps.of(user).as_str(),
         "created_at": user.created_at,
         "created_by": user.created_by,
         "updated_at": user.updated_at,

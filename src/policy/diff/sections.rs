@@ -55,6 +55,9 @@ pub(super) fn compare(before: &Bundle, after: &Bundle) -> Vec<Access> {
         if mode.service_restrictions && other.is_some_and(|other| !other.service_restrictions) {
             gone("service_restrictions", name.as_str());
         }
+        if mode.requires_totp && other.is_some_and(|other| !other.requires_totp) {
+            gone("requires_totp", name.as_str());
+        }
     }
     lines
 }

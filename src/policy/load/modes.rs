@@ -111,6 +111,7 @@ fn mode(
         reachable_tools,
         max_duration: max_duration(report, fields, lasting),
         service_restrictions: service_restrictions(report, fields),
+        requires_totp: requires_totp(report, fields, lasting),
     })
 }
 
@@ -130,6 +131,21 @@ fn max_duration(report: &mut Report<'_>, fields: Fields<'_>, lasting: bool) -> O
             .hint("take max_duration out");
     }
     duration
+}
+
+/// `requires_totp`; the way back to the default mode takes no code, for every other mode ends there by itself.
+fn requires_totp(report: &mut Report<'_>, fields: Fields<'_>, lasting: bool) -> bool {
+    let Some(node) = fields.get("requires_totp") else {
+        return false;
+    };
+    let asked = report.flag(node, "requires_totp").unwrap_or_default();
+    if lasting && asked {
+        let message = "the way back to the default mode takes no code";
+        report
+            .syntax(node.at, message)
+            .hint("take requires_totp out");
+    }
+    asked
 }
 
 fn service_restrictions(report: &mut Report<'_>, fields: Fields<'_>) -> bool {

@@ -55,7 +55,8 @@ pub(super) fn note_uses(
     Ok(())
 }
 
-fn stale(
+/// The conflict of a revision that does not follow the stored one.
+pub(super) fn stale(
     connection: &Connection,
     what: &'static str,
     sql: &str,

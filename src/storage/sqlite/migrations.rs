@@ -140,10 +140,25 @@ const STEPS: &[&str] = &["
         revision INTEGER NOT NULL,
         state TEXT NOT NULL
     ) WITHOUT ROWID;
+", "
+    -- Instants in milliseconds; 0: never.
+    CREATE TABLE totps (
+        user_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        -- The secret under a key of the store.
+        sealed BLOB NOT NULL,
+        enrolled_at INTEGER NOT NULL,
+        confirmed_at INTEGER NOT NULL,
+        -- The last step whose code was used.
+        last_step INTEGER NOT NULL,
+        wrong_before INTEGER NOT NULL,
+        wrong_last INTEGER NOT NULL,
+        locked_until INTEGER NOT NULL
+    ) WITHOUT ROWID;
 "];
 
 /// The version that this program writes.
-pub(super) const LATEST: i64 = 5;
+pub(super) const LATEST: i64 = 6;
 
 /// Brings the database to [`LATEST`] from the version it has.
 pub(super) fn apply(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -16,6 +16,7 @@ mod sessions; // sessions of clients
 mod state; // modes, lockdown, cloud, health
 mod tallies; // what compliance counts
 mod torn; // a commit that was cut off
+mod totps; // port `TotpStore`
 mod verify; // records, checked against their seals
 
 use std::path::Path;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::error::StoreError;
-use super::{agents, connect_read_only, incidents, keys, policies, sessions};
+use super::{agents, connect_read_only, incidents, keys, policies, sessions, totps};
 use crate::audit::{Conflict, StateChange};
 use crate::domain::{Health, LockdownState, ModeState, Timestamp};
 use crate::modes::{ModeStore, ModesUnread};
@@ -86,6 +86,11 @@ fn apply(connection: &Connection, change: &StateChange) -> rusqlite::Result<Resu
         StateChange::PutKey(key) => keys::put_key(connection, key),
         StateChange::PutUser(user) => keys::put_user(connection, user),
         StateChange::UseKeys(used) => keys::note_uses(connection, used).map(Ok),
+        StateChange::PutTotp(totp) => totps::put(connection, totp),
+        StateChange::UseTotpStep { user_id, step } => totps::use_step(connection, user_id, *step),
+        StateChange::RemoveTotp { user_id, revision } => {
+            totps::remove(connection, user_id, *revision)
+        }
         StateChange::OpenSession(session) => sessions::open(connection, session).map(Ok),
         StateChange::CloseSession(id) => sessions::close(connection, id).map(Ok),
     }

@@ -61,7 +61,7 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
                 Fault::Value | Fault::Range => ProblemCode::InvalidValue,
                 Fault::Missing => ProblemCode::NotFound,
                 Fault::Conflict => ProblemCode::Conflict,
-                Fault::Busy => ProblemCode::TooMany,
+                Fault::Busy | Fault::Locked(_) => ProblemCode::TooMany,
             };
             let detail = if code == ProblemCode::InvalidFields {
                 json!([FieldProblem::new("value", "body", error, message)])
@@ -74,7 +74,12 @@ pub(super) fn managed(answer: Result<Answer, Unanswered>, style: Style) -> Respo
             if !error.contains(' ') && code != ProblemCode::InvalidFields {
                 said.code = error;
             }
-            problem(&said)
+            let mut response = problem(&said);
+            if let Fault::Locked(seconds) = fault {
+                let seconds = HeaderValue::from(seconds);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            }
+            response
         }
         Body::Refused => problem(&refusal(&decision, style)),
         Body::Shadow { .. } => problem(&Problem::new(
@@ -209,9 +214,14 @@ pub(super) fn executed(answer: Answer) -> Value {
             message,
             hint,
         } => {
-            if fault == Fault::Busy {
+            let seconds = match fault {
+                Fault::Busy => Some(60),
+                Fault::Locked(seconds) => Some(seconds),
+                Fault::Value | Fault::Range | Fault::Missing | Fault::Conflict => None,
+            };
+            if let Some(seconds) = seconds {
                 set("code", json!(error));
-                set("retry_after", json!(60));
+                set("retry_after", json!(seconds));
             }
             set("error", json!(format!("Execution error: {message}")));
             set(

@@ -79,6 +79,9 @@ pub const ROUTES: &[Route] = routes! {
     POST "/api/v1/keys/{key_id}/revoke" => revoke_key, Body;
     GET "/api/v1/users" => list_users, Query;
     PUT "/api/v1/users/{user_id}" => put_user, Body;
+    POST "/api/v1/users/{user_id}/totp" => enroll_totp, Body;
+    POST "/api/v1/users/{user_id}/totp/confirm" => confirm_totp, Body;
+    POST "/api/v1/users/{user_id}/totp/remove" => remove_totp, Body;
 
     POST "/api/v1/decisions/validate" => validate_action, Body;
     POST "/api/v1/decisions/explain" => simulate_action, Body;
