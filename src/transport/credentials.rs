@@ -82,6 +82,14 @@ fn refuse_in_url(query: Option<&str>) -> Result<(), Problem> {
     }
 }
 
+/// What tells a client that its credential is right, and not enough (RFC 6750, 3.1).
+pub(super) fn lacks_role(base: &str) -> String {
+    let metadata = challenge(base, false);
+    format!(
+        "{metadata}, error=\"insufficient_scope\", error_description=\"another role is needed\""
+    )
+}
+
 /// What tells a client how to authenticate (RFC 6750, 3; RFC 9728, 5.1).
 pub(super) fn challenge(base: &str, shown: bool) -> String {
     let metadata =

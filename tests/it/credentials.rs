@@ -624,3 +624,22 @@ async fn guessing_is_turned_away_and_a_right_key_is_not() {
     assert_eq!((statuses[308], statuses[309]), (429, 429), "{statuses:?}");
     assert_eq!(house.showing(&key).get("/policy/status").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_right_credential_without_the_role_hears_that_it_is_not_enough() {
+    let (house, admin) = House::with_credentials().await;
+    let key = house
+        .showing(&admin)
+        .makes(json!({ "agent_id": "etl-1" }))
+        .await;
+    let refused = house.showing(&key).opens("/api/v1/keys").await;
+    assert_eq!(refused.status(), 403);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+    assert!(
+        challenge.contains("error=\"insufficient_scope\""),
+        "{challenge}"
+    );
+    let local = House::new().await;
+    let denied = local.showing("").opens("/api/v1/agents/nobody").await;
+    assert!(denied.headers().get("www-authenticate").is_none());
+}

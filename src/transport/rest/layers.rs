@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use crate::pipeline::{Caller, Credentials, Door, Unanswered};
@@ -19,6 +19,9 @@ use crate::transport::{credentials, mcp};
 /// How much later a wrong credential is answered. Timers have steps of a millisecond, in which it drowns how long the
 /// look-up took.
 const AFTER_WRONG: Duration = Duration::from_millis(1);
+
+/// The code of a denial that another role would lift.
+const ROLE_REQUIRED: &str = "role_required";
 
 /// The name of one request, in the answer's `x-request-id` and in the records.
 #[derive(Debug, Clone)]
@@ -97,6 +100,9 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     };
     let mut response = while_known(response, &rest.pipeline, asker);
     let refused = response.extensions_mut().remove::<Problem>();
+    let lacks_role = refused
+        .as_ref()
+        .is_some_and(|problem| problem.code == ROLE_REQUIRED);
     if let Some(problem) = refused {
         // What was decided has its record; what could not even be read is counted.
         if problem.action_id.is_none()
@@ -119,27 +125,26 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             response.headers_mut().insert(header::ALLOW, methods);
         }
     }
-    let wrong = shows && response.status() == StatusCode::UNAUTHORIZED;
-    if wrong {
+    if shows && response.status() == StatusCode::UNAUTHORIZED {
         tokio::time::sleep(AFTER_WRONG).await;
+        let address = caller.source.address.as_deref().unwrap_or_default();
+        if rest.guesses.is_too_many(address) {
+            response = too_many_guesses(&id, in_json_rpc);
+        }
     }
-    if wrong
-        && rest
-            .guesses
-            .is_too_many(caller.source.address.as_deref().unwrap_or_default())
-    {
-        response = too_many_guesses(&id, in_json_rpc);
-    }
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert("x-request-id", value);
-    }
-    if response.status() == StatusCode::UNAUTHORIZED
-        && let Ok(value) = HeaderValue::from_str(&credentials::challenge(&base, shows))
-    {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, value);
+    let challenge = match response.status() {
+        StatusCode::UNAUTHORIZED => Some(credentials::challenge(&base, shows)),
+        StatusCode::FORBIDDEN if shows && lacks_role => Some(credentials::lacks_role(&base)),
+        _ => None,
+    };
+    let said = [
+        (HeaderName::from_static("x-request-id"), Some(id)),
+        (header::WWW_AUTHENTICATE, challenge),
+    ];
+    for (name, value) in said {
+        if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
