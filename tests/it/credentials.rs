@@ -643,3 +643,26 @@ async fn a_right_credential_without_the_role_hears_that_it_is_not_enough() {
     let denied = local.showing("").opens("/api/v1/agents/nobody").await;
     assert!(denied.headers().get("www-authenticate").is_none());
 }
+
+#[tokio::test]
+async fn keys_are_revoked_under_lockdown_and_none_is_made() {
+    let (house, admin) = House::with_credentials().await;
+    let admin = house.showing(&admin);
+    let key = admin.makes(json!({ "agent_id": "etl-1" })).await;
+    let halt = json!({ "on": true, "reason": "to be on the safe side" });
+    assert_eq!(admin.post("/api/v1/lockdown", &halt).await.status, 200);
+    assert_eq!(admin.get("/api/v1/users").await.status, 200);
+    let refused = admin
+        .post("/api/v1/keys", &json!({ "agent_id": "etl-2" }))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (403, &json!("lockdown"))
+    );
+    let path = format!("/api/v1/keys/{}/revoke", &key[3..11]);
+    assert_eq!(
+        admin.post(&path, &json!({ "reason": "lost" })).await.status,
+        200
+    );
+    assert_eq!(house.showing(&key).get("/policy/status").await.status, 401);
+}

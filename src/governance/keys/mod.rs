@@ -44,7 +44,7 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         tool("list_keys", ToolClass::Read, "Lists API keys: whose they are, what they may do, when they were last used. The keys themselves are not kept.", schemas::object(&json!({
             "agent_id": id("Only of this agent"),
             "user_id": id("Only of this person"),
-        }), &[])).needs(readers),
+        }), &[])).needs(readers).safe(),
         tool("rotate_key", ToolClass::Modify, "Makes a key in the place of another one, which holds for a while beside it.", schemas::object(&json!({
             "key_id": key_id(),
             "overlap": span("How long the old one still holds, as 24h (if absent); 0s ends it at once"),
@@ -53,14 +53,14 @@ pub(super) fn definitions() -> Vec<ToolDefinition> {
         tool("revoke_key", ToolClass::Modify, "Ends a key at once; streams that it opened end within two seconds.", schemas::object(&json!({
             "key_id": key_id(),
             "reason": schemas::reason(),
-        }), &["key_id"])).needs(admin),
+        }), &["key_id"])).needs(admin).safe(),
         tool("put_user", ToolClass::Modify, "Adds a person, or changes one: its name, its roles, whether it may call at all.", schemas::object(&json!({
             "user_id": id("The person's id: 1 to 128 of A-Z a-z 0-9 . _ : @ -; no agent's"),
             "name": name("Its name for people"),
             "roles": roles("What it may do; none if absent from a new one"),
             "status": { "type": "string", "enum": ["active", "disabled"], "description": "A disabled person's keys hold no more" },
         }), &["user_id"])).needs(admin),
-        tool("list_users", ToolClass::Read, "Lists the people who work with the gateway: their roles, and whether they may call.", schemas::nothing()).needs(readers),
+        tool("list_users", ToolClass::Read, "Lists the people who work with the gateway: their roles, and whether they may call.", schemas::nothing()).needs(readers).safe(),
     ]
 }
 
