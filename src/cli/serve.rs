@@ -155,8 +155,8 @@ fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std:
         LocalRole::Operator => "\n  MODELS over MCP may do what an operator may (mcp.role)",
         LocalRole::Admin => "\n  MODELS over MCP may do what an admin may (mcp.role)",
     };
-    writeln!(
-        std::io::stderr(),
+    // In one piece: whoever waits for it has then read all of it.
+    let banner = format!(
         "policyguard {version}\n\
          \x20 REST    {base}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
          \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command{admin}\n\
@@ -170,7 +170,8 @@ fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std:
         from = app.policy_place(),
         mode = situation.modes.mode,
         auth = auth(config, first),
-    )
+    );
+    std::io::stderr().write_all(format!("{banner}\n").as_bytes())
 }
 
 /// Who is believed to be who, and how the first administrator gets in.

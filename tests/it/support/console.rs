@@ -153,8 +153,12 @@ impl Drain {
         }
     }
 
-    fn contains(&self, part: &str) -> bool {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).contains(part)
+    /// Whether a whole line has this in it.
+    fn has_line(&self, part: &str) -> bool {
+        let bytes = self.bytes.lock().unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = text.split_once(part);
+        found.is_some_and(|(_, rest)| rest.contains('\n'))
     }
 
     /// What came since the last time.
@@ -198,7 +202,7 @@ impl Running {
                 let killed = status.signal().map(|signal| 128 + signal);
                 return status.code().or(killed);
             }
-            if until_open && self.stderr.contains(OPEN) {
+            if until_open && self.stderr.has_line(OPEN) {
                 return None;
             }
             assert!(
