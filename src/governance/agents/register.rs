@@ -33,6 +33,7 @@ pub(in crate::governance) async fn register(
         check_is_no_person(governance, &order.agent_id)?;
         check_may_change(&order.agent_id, before.as_ref())?;
         is_update = before.is_some();
+        check_has_room(is_update, governance.gate().registry().counts().total)?;
         let next = order.applied(before.as_ref(), &actor(permit), moment.wall);
         let note = note(permit, "agent_registration")
             .with("agent_id", json!(next.agent_id))
@@ -72,6 +73,18 @@ fn warnings(order: &Order) -> Vec<&'static str> {
         warnings.push("No tool restrictions defined - agent can use any tool per policies");
     }
     warnings
+}
+
+/// The most agents that are registered, besides the gateway's own `local` (`spec/limits.md`, L14).
+const MOST: u64 = 100_000;
+
+fn check_has_room(is_update: bool, total: u64) -> Result<(), ToolError> {
+    if is_update || total <= MOST {
+        return Ok(());
+    }
+    let message = format!("{MOST} agents are registered");
+    let hint = "remove agents that registered themselves, or update one that is there";
+    Err(mendable(Fault::Busy, "registry_full", message, hint))
 }
 
 /// A record must tell an agent from a person by its id.
@@ -116,4 +129,16 @@ fn changed_meanwhile(agent_id: &AgentId) -> ToolError {
         format!("agent `{agent_id}` was changed while this call was on its way"),
         "look at it with get_agent, then try again",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_registry_takes_updates_and_no_further_agent() {
+        assert!(check_has_room(false, MOST).is_ok());
+        assert!(check_has_room(false, MOST + 1).is_err());
+        assert!(check_has_room(true, MOST + 1).is_ok());
+    }
 }
