@@ -138,8 +138,7 @@ impl App {
 
 /// Whether a key for bootstrap waits for its first use.
 fn waits(book: &Book, now: Timestamp) -> bool {
-    let mut keys = book.keys().into_iter();
-    keys.any(|kept| kept.key.bootstrap && kept.key.is_live(now) && kept.last_used_at().is_none())
+    book.any(|kept| kept.key.bootstrap && kept.key.is_live(now) && kept.last_used_at().is_none())
 }
 
 fn ended(key: &ApiKey, now: Timestamp) -> ApiKey {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
@@ -45,26 +45,17 @@ pub struct Kept {
     /// The key.
     pub key: ApiKey,
     /// In milliseconds; 0: never.
-    used: Arc<AtomicI64>,
+    used: AtomicI64,
     /// Whether that is not written yet.
-    fresh: Arc<AtomicBool>,
+    fresh: AtomicBool,
 }
 
 impl Kept {
     fn new(key: ApiKey, used: Option<Timestamp>) -> Self {
         Self {
             key,
-            used: Arc::new(AtomicI64::new(used.map_or(0, Timestamp::as_millis))),
-            fresh: Arc::default(),
-        }
-    }
-
-    /// The key as it is from now on, used when it was used.
-    fn changed(&self, key: ApiKey) -> Self {
-        Self {
-            key,
-            used: Arc::clone(&self.used),
-            fresh: Arc::clone(&self.fresh),
+            used: AtomicI64::new(used.map_or(0, Timestamp::as_millis)),
+            fresh: AtomicBool::default(),
         }
     }
 
@@ -84,29 +75,29 @@ impl Kept {
 }
 
 /// What the book holds at a moment.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct Book {
-    keys: HashMap<KeyId, Arc<Kept>>,
-    users: HashMap<AgentId, Arc<User>>,
+    keys: HashMap<KeyId, Kept>,
+    users: HashMap<AgentId, User>,
 }
 
 impl Book {
     /// The key of this name.
     #[must_use]
     pub fn key(&self, key_id: &KeyId) -> Option<&Kept> {
-        self.keys.get(key_id).map(|kept| &**kept)
+        self.keys.get(key_id)
     }
 
     /// The person of this name.
     #[must_use]
     pub fn user(&self, user_id: &AgentId) -> Option<&User> {
-        self.users.get(user_id).map(|user| &**user)
+        self.users.get(user_id)
     }
 
     /// Every key, by its name.
     #[must_use]
     pub fn keys(&self) -> Vec<&Kept> {
-        let mut keys: Vec<&Kept> = self.keys.values().map(|kept| &**kept).collect();
+        let mut keys: Vec<&Kept> = self.keys.values().collect();
         keys.sort_by(|a, b| a.key.key_id.cmp(&b.key.key_id));
         keys
     }
@@ -114,9 +105,14 @@ impl Book {
     /// Every person, by name.
     #[must_use]
     pub fn users(&self) -> Vec<&User> {
-        let mut users: Vec<&User> = self.users.values().map(|user| &**user).collect();
+        let mut users: Vec<&User> = self.users.values().collect();
         users.sort_by(|a, b| a.user_id.cmp(&b.user_id));
         users
+    }
+
+    /// Whether any of the keys is so.
+    pub fn any(&self, is_so: impl FnMut(&Kept) -> bool) -> bool {
+        self.keys.values().any(is_so)
     }
 
     /// Whether there is room for another key.
@@ -128,8 +124,7 @@ impl Book {
     /// Whether a key that is not for bootstrap makes somebody an administrator now.
     #[must_use]
     pub fn has_admin(&self, now: Timestamp) -> bool {
-        let mut keys = self.keys.values();
-        keys.any(|kept| {
+        self.any(|kept| {
             !kept.key.bootstrap
                 && kept.key.is_live(now)
                 && self
@@ -183,11 +178,9 @@ impl Keys {
         Ok(Self {
             book: RwLock::new(Book {
                 keys: keys
-                    .map(|(key, used)| (key.key_id.clone(), Arc::new(Kept::new(key, used))))
+                    .map(|(key, used)| (key.key_id.clone(), Kept::new(key, used)))
                     .collect(),
-                users: users
-                    .map(|user| (user.user_id.clone(), Arc::new(user)))
-                    .collect(),
+                users: users.map(|user| (user.user_id.clone(), user)).collect(),
             }),
             changing: Mutex::new(()),
             recorder,
@@ -240,15 +233,13 @@ impl Keys {
         written.map_err(ChangeError::Audit)?;
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         for key in edit.keys {
-            let key_id = key.key_id.clone();
-            let kept = match book.keys.get(&key_id) {
-                Some(before) => before.changed(key),
-                None => Kept::new(key, None),
-            };
-            book.keys.insert(key_id, Arc::new(kept));
+            match book.keys.get_mut(&key.key_id) {
+                Some(kept) => kept.key = key,
+                None => drop(book.keys.insert(key.key_id.clone(), Kept::new(key, None))),
+            }
         }
         for user in edit.users {
-            book.users.insert(user.user_id.clone(), Arc::new(user));
+            book.users.insert(user.user_id.clone(), user);
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl CredentialAuthenticator {
 
     /// Whether anybody was ever given a key here.
     fn has_keys(&self) -> bool {
-        self.keys.look(|book| !book.keys().is_empty())
+        self.keys.look(|book| book.any(|_| true))
     }
 
     fn holder(&self, shown: &Shown) -> Result<Identity, Unauthenticated> {
