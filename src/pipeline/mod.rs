@@ -26,7 +26,7 @@ use crate::tools::{Catalog, Line, Permit};
 
 // What doors need of the rooms below: where a call came from, with which credential, and what was decided.
 pub use crate::audit::{Caller, Door, Source};
-pub use crate::domain::Role;
+pub use crate::domain::{Role, Roles};
 pub use crate::identity::{Credentials, KeyText, Shown};
 pub use crate::policy::{Code, Decision, Effect, Explanation};
 

@@ -1,5 +1,7 @@
 //! What a request shows of its caller (`spec/identity.md`, "Who is calling").
 
+use std::fmt;
+
 use axum::http::{HeaderMap, header};
 
 use crate::pipeline::{Credentials, KeyText, Shown};
@@ -83,7 +85,7 @@ fn refuse_in_url(query: Option<&str>) -> Result<(), Problem> {
 }
 
 /// What tells a client that its credential is right, and not enough (RFC 6750, 3.1).
-pub(super) fn lacks_role(base: &str) -> String {
+pub(super) fn lacks_role(base: &impl fmt::Display) -> String {
     let metadata = challenge(base, false);
     format!(
         "{metadata}, error=\"insufficient_scope\", error_description=\"another role is needed\""
@@ -91,7 +93,7 @@ pub(super) fn lacks_role(base: &str) -> String {
 }
 
 /// What tells a client how to authenticate (RFC 6750, 3; RFC 9728, 5.1).
-pub(super) fn challenge(base: &str, shown: bool) -> String {
+pub(super) fn challenge(base: &impl fmt::Display, shown: bool) -> String {
     let metadata =
         format!("Bearer resource_metadata=\"{base}/.well-known/oauth-protected-resource\"");
     if shown {

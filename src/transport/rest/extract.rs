@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
-use crate::pipeline::{Call, Caller, Credentials, Door, Source};
+use crate::pipeline::{Call, Caller, Credentials, Door, Roles, Source};
 use crate::transport::body;
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
@@ -204,6 +204,8 @@ pub(in crate::transport) struct Asker {
     pub(in crate::transport) caller: Caller,
     /// For the first station of the road.
     pub(in crate::transport) credentials: Credentials,
+    /// What the asker may do with the gateway; `None` for nobody, who is told less.
+    pub(super) roles: Option<Roles>,
 }
 
 impl Asker {
@@ -213,6 +215,7 @@ impl Asker {
         found.unwrap_or_else(|| Self {
             caller: find_caller(rest, request),
             credentials: Credentials::None,
+            roles: None,
         })
     }
 

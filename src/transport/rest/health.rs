@@ -14,13 +14,12 @@ use crate::telemetry::{Check, METRICS_MEDIA};
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
-use super::layers::Known;
 use super::{ROUTES, Rest, Route, answer, listeners};
 
 /// `GET /`: what this is, and the mode; for a browser a small page with the doors.
 pub(super) async fn front(
     State(rest): State<Rest>,
-    Extension(known): Extension<Known>,
+    Extension(asker): Extension<Asker>,
     headers: HeaderMap,
 ) -> Response {
     let mut body = json!({
@@ -30,7 +29,7 @@ pub(super) async fn front(
         "policy_engine": "active",
     });
     if let (true, Value::Object(body), Value::Object(status)) =
-        (known.0, &mut body, rest.pipeline.status())
+        (asker.roles.is_some(), &mut body, rest.pipeline.status())
     {
         body.extend(status);
     }
@@ -84,7 +83,7 @@ pub(super) async fn livez() -> &'static str {
 /// `GET /readyz`: each part by name; 503 while one of them is not ready, which a warning does not make it.
 pub(super) async fn readyz(
     State(rest): State<Rest>,
-    Extension(known): Extension<Known>,
+    Extension(asker): Extension<Asker>,
 ) -> Response {
     let checks = rest.health.checks();
     let ready = checks.iter().all(Check::holds);
@@ -104,7 +103,7 @@ pub(super) async fn readyz(
     };
     let word = if ready { "ready" } else { "not ready" };
     // What is wrong inside is nobody's business outside.
-    let body = if known.0 {
+    let body = if asker.roles.is_some() {
         json!({ "status": word, "checks": named })
     } else {
         json!({ "status": word })
@@ -118,8 +117,8 @@ pub(super) async fn metrics(
     Extension(asker): Extension<Asker>,
     request: Request,
 ) -> Response {
-    let roles = || rest.pipeline.roles(&asker.caller, &asker.credentials);
-    if !listeners::opens(&request) && !roles().is_some_and(|roles| roles.has(Role::Auditor)) {
+    let is_auditor = asker.roles.is_some_and(|roles| roles.has(Role::Auditor));
+    if !listeners::opens(&request) && !is_auditor {
         let problem = Problem::new(ProblemCode::Forbidden, "figures need role auditor");
         return answer::problem(&problem.hint("use the key of an auditor"));
     }

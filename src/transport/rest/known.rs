@@ -65,6 +65,7 @@ impl HttpBody for WhileKnown {
             let Asker {
                 caller,
                 credentials,
+                ..
             } = &self.asker;
             self.ended = self.pipeline.roles(caller, credentials).is_none();
         }

@@ -1,5 +1,6 @@
 //! What stands around every route: a request id, and which hosts and origins are served.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     request.extensions_mut().insert(RequestId(id.clone()));
     let caller = extract::find_caller(rest, &request);
     let in_json_rpc = request.uri().path() == mcp::PATH;
-    let base = public_base(rest, &request);
+    let base = Base::of(rest, &request);
     let shown = credentials::of(request.headers(), request.uri().query());
     let shows = matches!(shown, Ok(Credentials::Shown(_)));
     let admitted = match check(rest, &request).and(shown) {
@@ -111,16 +112,7 @@ pub(super) async fn guard<F: Future<Output = Response>>(
             rest.pipeline.note_refused(&caller, problem.code);
         }
         let allowed = response.headers_mut().remove(header::ALLOW);
-        response = if in_json_rpc {
-            let detail = problem.detail.as_str().unwrap_or(&problem.title);
-            mcp::refusal(response.status(), detail)
-        } else {
-            answer::problem(&Problem {
-                request_id: Some(id.clone()),
-                ..problem
-            })
-        };
-        response.extensions_mut().remove::<Problem>();
+        response = worded(problem, response.status(), &id, in_json_rpc);
         if let Some(methods) = allowed {
             response.headers_mut().insert(header::ALLOW, methods);
         }
@@ -129,7 +121,8 @@ pub(super) async fn guard<F: Future<Output = Response>>(
         tokio::time::sleep(AFTER_WRONG).await;
         let address = caller.source.address.as_deref().unwrap_or_default();
         if rest.guesses.is_too_many(address) {
-            response = too_many_guesses(&id, in_json_rpc);
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            response = worded(too_many_guesses(), status, &id, in_json_rpc);
         }
     }
     let challenge = match response.status() {
@@ -149,16 +142,11 @@ pub(super) async fn guard<F: Future<Output = Response>>(
     response
 }
 
-/// What guessing is answered after a while.
-fn too_many_guesses(id: &str, in_json_rpc: bool) -> Response {
-    let problem = Problem::new(
-        ProblemCode::TooMany,
-        "too many wrong credentials came from this address",
-    )
-    .hint("wait a minute; a right credential is taken at any time");
+/// The problem as its door words it, with the request's id.
+fn worded(problem: Problem, status: StatusCode, id: &str, in_json_rpc: bool) -> Response {
     if in_json_rpc {
-        let detail = problem.detail.as_str().unwrap_or_default();
-        return mcp::refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+        let detail = problem.detail.as_str().unwrap_or(&problem.title);
+        return mcp::refusal(status, detail);
     }
     let mut response = answer::problem(&Problem {
         request_id: Some(id.to_owned()),
@@ -168,9 +156,12 @@ fn too_many_guesses(id: &str, in_json_rpc: bool) -> Response {
     response
 }
 
-/// Whether the caller of a request is somebody who was let in; others are told less.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known(pub(super) bool);
+/// What guessing is answered after a while.
+fn too_many_guesses() -> Problem {
+    let detail = "too many wrong credentials came from this address";
+    Problem::new(ProblemCode::TooMany, detail)
+        .hint("wait a minute; a right credential is taken at any time")
+}
 
 /// Notes who asks. Whoever shows nothing that counts gets only what is open to everybody (`spec/identity.md`, "Roles").
 async fn admit(
@@ -180,17 +171,16 @@ async fn admit(
     credentials: Credentials,
 ) -> Result<(), Problem> {
     rest.pipeline.prepare(&credentials).await;
-    let known = rest.pipeline.roles(caller, &credentials).is_some();
-    if !known && !is_open(request.uri().path()) && !listeners::opens(request) {
+    let roles = rest.pipeline.roles(caller, &credentials);
+    if roles.is_none() && !is_open(request.uri().path()) && !listeners::opens(request) {
         return Err(answer::no_answer(&Unanswered::Unauthenticated));
     }
     let asker = Asker {
         caller: caller.clone(),
         credentials,
+        roles,
     };
-    let extensions = request.extensions_mut();
-    extensions.insert(asker);
-    extensions.insert(Known(known));
+    request.extensions_mut().insert(asker);
     Ok(())
 }
 
@@ -200,14 +190,29 @@ fn is_open(path: &str) -> bool {
         || path.starts_with("/.well-known/")
 }
 
-/// Where the gateway is for the client that asks, as it names it.
-pub(super) fn public_base(rest: &Rest, request: &Request) -> String {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let over_tls = request.extensions().get::<OverTls>().is_some();
-    let https = over_tls || forwarded::over_https(request, &rest.proxies);
-    let scheme = if https { "https" } else { "http" };
-    format!("{scheme}://{host}")
+/// Where the gateway is for the client that asks, as it names it. It is written only where it is said.
+pub(super) struct Base {
+    scheme: &'static str,
+    host: Option<HeaderValue>,
+}
+
+impl Base {
+    /// The base of this request.
+    pub(super) fn of(rest: &Rest, request: &Request) -> Self {
+        let over_tls = request.extensions().get::<OverTls>().is_some();
+        let https = over_tls || forwarded::over_https(request, &rest.proxies);
+        Self {
+            scheme: if https { "https" } else { "http" },
+            host: request.headers().get(header::HOST).cloned(),
+        }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
+        write!(f, "{}://{}", self.scheme, host.unwrap_or_default())
+    }
 }
 
 fn check(rest: &Rest, request: &Request) -> Result<(), Problem> {

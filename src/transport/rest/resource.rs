@@ -5,7 +5,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use super::{Rest, layers};
+use super::Rest;
+use super::layers::Base;
 use crate::transport::mcp;
 
 /// What is said of tokens that open the gateway.
@@ -22,8 +23,8 @@ pub(super) async fn metadata(State(rest): State<Rest>, request: Request) -> Resp
     let Resource { audience, issuers } = &rest.resource;
     let is_mcp = request.uri().path().ends_with(mcp::PATH);
     let resource = match (audience.as_str(), is_mcp) {
-        ("", true) => format!("{}{}", layers::public_base(&rest, &request), mcp::PATH),
-        ("", false) => layers::public_base(&rest, &request),
+        ("", true) => format!("{}{}", Base::of(&rest, &request), mcp::PATH),
+        ("", false) => Base::of(&rest, &request).to_string(),
         (audience, _) => audience.to_owned(),
     };
     Json(json!({
