@@ -3,6 +3,7 @@
 mod bootstrap; // the first administrator's key
 mod doors; // what is served where
 mod figures; // what is measured
+mod given_keys; // keys that files give
 mod identities; // who is believed to be who
 mod places; // where things are
 mod rooms; // the road through the rooms
