@@ -102,7 +102,7 @@ spec:
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 - name: POLICYGUARD__ADMIN__ADDR
-  value: {{ printf "%s:%v" (include "policyguard.ipv6" . | ternary "[::]" "0.0.0.0") .Values.admin.port | quote }}
+  value: {{ printf "%s:%v" (include "policyguard.ipv6" . | empty | ternary "0.0.0.0" "[::]") .Values.admin.port | quote }}
 {{- end }}
 - name: ALLOWED_HOSTS
   value: {{ include "policyguard.hosts" . | quote }}
