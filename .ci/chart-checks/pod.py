@@ -4,6 +4,7 @@ import atexit
 import base64
 import http.client
 import json
+import os
 import signal
 import subprocess
 import time
@@ -185,6 +186,20 @@ class Pod:
             capture_output=True,
             text=True,
         )
+
+    def can_write(self, path: str) -> bool:
+        """Whether a file can be made there by whoever runs inside."""
+        context = self._context
+        child = os.fork()
+        if child == 0:
+            try:
+                node.become(self._root, context["runAsUser"], context["runAsGroup"], [context["fsGroup"]])
+                Path(path).touch()
+                Path(path).unlink()
+                os._exit(0)
+            except OSError:
+                os._exit(1)
+        return os.waitpid(child, 0)[1] == 0
 
     def tail(self, lines: int = 20) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -18,10 +18,14 @@ def read(file: Path) -> dict:
 
 
 def texts(values: dict | None = None, chart: Path = CHART, name: str = NAME, namespace: str = NAMESPACE) -> dict:
-    """The rendered templates by their file names, those that render nothing left out."""
+    """The rendered templates by their file names."""
     with helm_python.Chart.load(chart) as loaded:
         loaded.validate_schema(values)
-        rendered = loaded.render(values, name=name, namespace=namespace)
+        return shortened(loaded.render(values, name=name, namespace=namespace))
+
+
+def shortened(rendered: dict[str, str]) -> dict[str, str]:
+    """The templates by their file names, in order, those that render nothing left out."""
     short = {path.split("/templates/", 1)[-1]: text for path, text in rendered.items()}
     return {path: text for path, text in sorted(short.items()) if text.strip() and not path.startswith("_")}
 

@@ -89,7 +89,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Whether pods have addresses of IPv6, alone or too. */}}
 {{- define "policyguard.ipv6" -}}
-{{- if has "IPv6" .Values.service.ipFamilies -}}true{{- end -}}
+{{- if or (has "IPv6" .Values.service.ipFamilies) (eq .Values.admin.podIPFamily "IPv6") -}}true{{- end -}}
 {{- end -}}
 
 {{/* The address that listens on every family the pod has. */}}
@@ -112,7 +112,7 @@ no name.
 {{- if .Values.admin.enabled -}}
 {{- $admin := include "policyguard.named" (dict "root" . "ending" "admin") -}}
 {{- $hosts = concat $hosts (splitList "," (include "policyguard.serviceNames" (dict "root" . "name" $admin))) -}}
-{{- $hosts = append $hosts (eq (first .Values.service.ipFamilies | default "IPv4") "IPv6" | ternary "[$(POD_IP)]" "$(POD_IP)") -}}
+{{- $hosts = append $hosts (eq .Values.admin.podIPFamily "IPv6" | ternary "[$(POD_IP)]" "$(POD_IP)") -}}
 {{- end -}}
 {{- if .Values.ingress.enabled -}}{{- $hosts = concat $hosts .Values.ingress.hosts -}}{{- end -}}
 {{- if .Values.httpRoute.enabled -}}{{- $hosts = concat $hosts .Values.httpRoute.hostnames -}}{{- end -}}
