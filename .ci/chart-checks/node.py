@@ -21,7 +21,7 @@ PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, CAPABILITIES = 24, 38, 41
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def network(names: list[str]) -> None:
+def network(work: Path, names: list[str]) -> None:
     """Brings the loopback up with the addresses of a pod and of a Service, which has these names."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         for name, address in [("lo", "127.0.0.1"), ("lo:1", POD_IP), ("lo:2", SERVICE_IP)]:
@@ -32,7 +32,7 @@ def network(names: list[str]) -> None:
         flags = fcntl.ioctl(control, SIOCGIFFLAGS, struct.pack("=16sH14x", b"lo", 0))
         up = struct.unpack("=16sH14x", flags)[1] | IFF_UP
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("=16sH14x", b"lo", up))
-    hosts = Path(os.environ["CHART_WORK"]) / "hosts"
+    hosts = work / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{SERVICE_IP} {' '.join(names)}\n")
     mount("--bind", str(hosts), "/etc/hosts")
 

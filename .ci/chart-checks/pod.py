@@ -91,7 +91,7 @@ class Pod:
             name, text = variable["name"], str(variable.get("value") or "")
             field = (variable.get("valueFrom") or {}).get("fieldRef", {}).get("fieldPath")
             if field is not None:
-                text = {"status.podIP": node.POD_IP}[field]
+                text = {"status.podIP": node.POD_IP, "spec.nodeName": "node-1"}[field]
             for known, value in values.items():
                 text = text.replace(f"$({known})", value)
             values[name] = text

@@ -25,6 +25,10 @@ class Report:
         """Something that was not checked."""
         print(f"--    {text}", flush=True)
 
+    @property
+    def passed(self) -> bool:
+        return not self._failed
+
     def end(self) -> int:
         took = time.monotonic() - self._began
         print(f"{self._steps - len(self._failed)} of {self._steps} steps are ok, in {took:.0f} s")
