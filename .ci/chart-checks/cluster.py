@@ -43,6 +43,12 @@ class Cluster:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def keep(self, secret: dict, namespace: str = release.NAMESPACE) -> None:
+        """Puts a Secret there, as a release of that namespace has made it."""
+        owner = {"meta.helm.sh/release-name": release.NAME, "meta.helm.sh/release-namespace": namespace}
+        secret["metadata"]["annotations"] = owner
+        self.secrets[secret["metadata"]["name"]] = secret
+
     def answer(self, path: str) -> dict | None:
         parts = path.strip("/").split("/")
         match parts:
@@ -80,10 +86,10 @@ class Cluster:
             )
         return release.manifests(release.shortened(rendered))
 
-    def install(self, values: dict | None = None) -> tuple[list[dict], str]:
+    def install(self, values: dict | None = None, namespace: str = release.NAMESPACE) -> tuple[list[dict], str]:
         """What `helm install --dry-run=server` would make, and its notes."""
         with self._config() as config, helm_python.Chart.load(release.CHART) as chart:
-            made = config.install(chart, release.NAME, values, namespace=release.NAMESPACE, dry_run="server")
+            made = config.install(chart, release.NAME, values, namespace=namespace, dry_run="server")
         return [one for one in yaml.safe_load_all(made["manifest"]) if one], made["notes"]
 
     def close(self) -> None:

@@ -13,16 +13,17 @@ from pathlib import Path
 import node
 
 FACTORS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+UNLIMITED = {"limits": {"memory": "1Gi", "cpu": "2"}}
 
 
 class Pod:
-    """The pod of a rendered release. Its volumes stay when it is stopped and started again."""
+    """The pod of a rendered release. Its volumes stay when it is stopped and started again; claims stay with `disks`."""
 
-    def __init__(self, manifests: list[dict], binary: Path, work: Path) -> None:
-        work.mkdir()
-        self._work, self._manifests = work, manifests
-        workload = next(one for one in manifests if one["kind"] in ("StatefulSet", "Deployment"))
-        self._spec = workload["spec"]["template"]["spec"]
+    def __init__(self, manifests: list[dict], binary: Path, work: Path, disks: Path | None = None) -> None:
+        work.mkdir(parents=True)
+        self._work, self._manifests, self._disks = work, manifests, disks or work
+        workload = next(one for one in manifests if one["kind"] in ("StatefulSet", "Deployment", "Pod"))
+        self._spec = workload["spec"] if workload["kind"] == "Pod" else workload["spec"]["template"]["spec"]
         self._container = self._spec["containers"][0]
         self._context = self._spec["securityContext"] | self._container["securityContext"]
         self._process: subprocess.Popen | None = None
@@ -37,7 +38,7 @@ class Pod:
             node.mount("--bind", str(self._folders[mount["name"]]), inside)
             if mount.get("readOnly"):
                 node.mount("-o", "remount,ro,bind", inside)
-        limits = self._container["resources"]["limits"]
+        limits = self._container.get("resources", UNLIMITED)["limits"]
         self.limits = node.Limits(size(limits["memory"]), processors(limits["cpu"]))
         atexit.register(self.limits.leave)
 
@@ -59,6 +60,8 @@ class Pod:
     def _volume(self, volume: dict) -> Path:
         """The folder of a volume on the node."""
         folder = self._work / f"volume-{volume['name']}"
+        if "persistentVolumeClaim" in volume:
+            folder = self._disks / f"claim-{volume['persistentVolumeClaim']['claimName']}"
         if "configMap" in volume or "secret" in volume:
             kind, source = ("ConfigMap", "configMap") if "configMap" in volume else ("Secret", "secret")
             named = volume[source]
@@ -70,7 +73,7 @@ class Pod:
             self._projected[volume["name"]] = projected
         else:
             # A fresh disk belongs to root until the kubelet gives it to the pod.
-            folder.mkdir(mode=0o755)
+            folder.mkdir(mode=0o755, exist_ok=True)
         return folder
 
     def update(self, volume: str, files: dict[str, bytes]) -> None:
@@ -87,7 +90,7 @@ class Pod:
     def environment(self) -> dict[str, str]:
         """The variables, those before filled in where a value names them."""
         values = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-        for variable in self._container["env"]:
+        for variable in self._container.get("env", []):
             name, text = variable["name"], str(variable.get("value") or "")
             field = (variable.get("valueFrom") or {}).get("fieldRef", {}).get("fieldPath")
             if field is not None:
@@ -99,14 +102,11 @@ class Pod:
 
     def start(self) -> float:
         """Starts the container and waits until its probes say that it is ready; returns how long that took."""
-        context = self._context
-        for volume in self._spec["volumes"]:
-            if "persistentVolumeClaim" in volume or "emptyDir" in volume:
-                node.own(self._folders[volume["name"]], context["fsGroup"], context["fsGroupChangePolicy"])
+        self._give_volumes()
 
         def enter() -> None:
             self.limits.enter()
-            node.become(self._root, context["runAsUser"], context["runAsGroup"], [context["fsGroup"]])
+            self._become()
 
         command = self._container.get("command") or ["/usr/local/bin/policyguard"]
         began = time.monotonic()
@@ -123,6 +123,16 @@ class Pod:
         self._wait(self._container["startupProbe"], began)
         self._wait(self._container["readinessProbe"], began)
         return time.monotonic() - began
+
+    def _give_volumes(self) -> None:
+        for volume in self._spec["volumes"]:
+            if "persistentVolumeClaim" in volume or "emptyDir" in volume:
+                policy = self._context["fsGroupChangePolicy"]
+                node.own(self._folders[volume["name"]], self._context["fsGroup"], policy)
+
+    def _become(self) -> None:
+        context = self._context
+        node.become(self._root, context["runAsUser"], context["runAsGroup"], [context["fsGroup"]])
 
     def _wait(self, probe: dict, began: float) -> None:
         patience = began + probe["periodSeconds"] * max(probe["failureThreshold"], 10)
@@ -174,26 +184,18 @@ class Pod:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{field}:"))
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        """Runs the binary inside, as `kubectl exec` would."""
-        context = self._context
-        return subprocess.run(
-            ["/usr/local/bin/policyguard", *arguments],
-            env=self.environment() | variables,
-            preexec_fn=lambda: node.become(
-                self._root, context["runAsUser"], context["runAsGroup"], [context["fsGroup"]]
-            ),
-            capture_output=True,
-            text=True,
-        )
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        """Runs a command inside, as `kubectl exec` would; without one, what the container is for, to its end."""
+        self._give_volumes()
+        given = command or ("policyguard", *self._container["args"])
+        return subprocess.run(given, env=self.environment(), preexec_fn=self._become, capture_output=True)
 
     def can_write(self, path: str) -> bool:
         """Whether a file can be made there by whoever runs inside."""
-        context = self._context
         child = os.fork()
         if child == 0:
             try:
-                node.become(self._root, context["runAsUser"], context["runAsGroup"], [context["fsGroup"]])
+                self._become()
                 Path(path).touch()
                 Path(path).unlink()
                 os._exit(0)
