@@ -31,7 +31,11 @@ class Cluster:
                 path = self.path.split("?")[0]
                 answer = cluster.answer(path)
                 # The types of all objects, of which this cluster knows none: an empty message.
-                body = "" if path == "/openapi/v2" else json.dumps(answer or {"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound"})
+                body = (
+                    ""
+                    if path == "/openapi/v2"
+                    else json.dumps(answer or {"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound"})
+                )
                 self.send_response(200 if answer or not body else 404)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
@@ -81,9 +85,7 @@ class Cluster:
     def upgrade(self, values: dict | None = None) -> list[dict]:
         """What an upgrade would render, seeing what is in the cluster."""
         with self._config() as config, helm_python.Chart.load(release.CHART) as chart:
-            rendered = config.render(
-                chart, values, name=release.NAME, namespace=release.NAMESPACE, is_upgrade=True
-            )
+            rendered = config.render(chart, values, name=release.NAME, namespace=release.NAMESPACE, is_upgrade=True)
         return release.manifests(release.shortened(rendered))
 
     def install(self, values: dict | None = None, namespace: str = release.NAMESPACE) -> tuple[list[dict], str]:

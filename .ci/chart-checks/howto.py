@@ -1,7 +1,7 @@
 """Whether docs/how-to/kubernetes.md tells the truth: each of its commands is run, as far as it needs no cluster.
 
-`helm` renders the chart with the arguments of the command and starts the gateway from that; `kubectl` reads from what was
-rendered. All else, as curl, sed and base64, is what it is.
+`helm` renders the chart with the arguments of the command and starts the gateway from that; `kubectl` reads from what
+was rendered. All else, as curl, sed and base64, is what it is.
 """
 
 import base64
@@ -99,7 +99,9 @@ def check(report: Report, binary: Path, work: Path) -> None:
 
 def run(found: list[Step], place: Path, work: Path) -> list[list[str]]:
     """What each command prints, all of them in one shell."""
-    lines = [f'{program}() {{ "{sys.executable}" "{SHIM}" "{place}" {program} "$@"; }}' for program in ("helm", "kubectl")]
+    lines = [
+        f'{program}() {{ "{sys.executable}" "{SHIM}" "{place}" {program} "$@"; }}' for program in ("helm", "kubectl")
+    ]
     for number, step in enumerate(found):
         lines += [f"{{ {step.command}\n}} 2>&1", f"echo; echo '{END} {number}'"]
     folder = work / "clone"

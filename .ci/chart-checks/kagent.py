@@ -88,7 +88,11 @@ def discover(report: Report, kagent: Kagent, admin: str) -> Client:
     report.step("kagent connects by the name of the Service", ready.get("failure"), f"{ready.get('library')}")
     listed = set(client.ask(do="list").get("tools", []))
     everything = {tool["name"] for tool in running.rpc(admin, "tools/list")["result"]["tools"]}
-    report.step("the catalogue's key lists every tool", None if everything <= listed else f"missing {everything - listed}", f"{len(listed)} tools")
+    report.step(
+        "the catalogue's key lists every tool",
+        None if everything <= listed else f"missing {everything - listed}",
+        f"{len(listed)} tools",
+    )
     answer = call(client, "get_service_status")
     denied = answer.get("is_error") and (answer.get("structured") or {}).get("code") == "role_required"
     report.step("and may call none", None if denied else expect.short(answer))

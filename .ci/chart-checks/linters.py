@@ -27,13 +27,16 @@ rules:
   comments: {min-spaces-from-content: 1}
   truthy: {check-keys: false}
 """
-RENDERED = LINT + """
+RENDERED = (
+    LINT
+    + """
   indentation: disable
   line-length: disable
   trailing-spaces: disable
   empty-lines: {max: 3, max-end: 1}
   octal-values: disable
 """
+)
 
 
 def check(report: Report, rendered: dict[str, dict[str, str]], checkov: Path, work: Path) -> None:

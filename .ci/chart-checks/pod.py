@@ -17,7 +17,7 @@ UNLIMITED = {"limits": {"memory": "1Gi", "cpu": "2"}}
 
 
 class Pod:
-    """The pod of a rendered release. Its volumes stay when it is stopped and started again; claims stay with `disks`."""
+    """The pod of a rendered release. Its volumes stay when it is started again; claims stay in `disks`."""
 
     def __init__(self, manifests: list[dict], binary: Path, work: Path, disks: Path | None = None) -> None:
         work.mkdir(parents=True)
@@ -232,5 +232,3 @@ def size(text: str) -> int:
 
 def processors(text: str) -> float:
     return int(text[:-1]) / 1000 if text.endswith("m") else float(text)
-
-

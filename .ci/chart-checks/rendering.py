@@ -23,7 +23,15 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 DRAWN = 40
 # What the chart sets by values of its own, or by what a pod is: no setting for config.settings.
 OWN = {
-    *("server.host", "server.port", "server.allowed_hosts", "server.allowed_origins", "admin.addr", "tls.cert", "tls.key"),
+    *(
+        "server.host",
+        "server.port",
+        "server.allowed_hosts",
+        "server.allowed_origins",
+        "admin.addr",
+        "tls.cert",
+        "tls.key",
+    ),
     *("transport", "auth", "insecure", "mcp.role", "data_dir", "policies", "log.level", "log.format"),
     *("credentials.bootstrap_key_file", "credentials.catalog_key_file"),
 }
@@ -32,7 +40,9 @@ KAGENT = [f"kagent.dev/{version}" for version in ("v1alpha2", "v1alpha3")]
 
 def matrix() -> dict[str, dict]:
     """The values files by their names."""
-    return {file.name.removesuffix("-values.yaml"): release.read(file) for file in sorted(release.VALUES.glob("*.yaml"))}
+    return {
+        file.name.removesuffix("-values.yaml"): release.read(file) for file in sorted(release.VALUES.glob("*.yaml"))
+    }
 
 
 def check(report: Report, binary: Path, work: Path) -> dict[str, dict[str, str]]:
@@ -110,7 +120,9 @@ def keys(report: Report, binary: Path) -> None:
     report.step("keys have their form and checksum", f"{bad[:2]}" if bad else None, f"{len(drawn)} drawn")
     report.equal("no key is drawn twice", len(set(drawn)), len(drawn))
     own = subprocess.run([binary, "keys", "new"], check=True, capture_output=True, text=True).stdout.strip()
-    report.equal("a key of the gateway has that form, too", (bool(KEY.fullmatch(own)), own[-6:]), (True, checksum(own[:-6])))
+    report.equal(
+        "a key of the gateway has that form, too", (bool(KEY.fullmatch(own)), own[-6:]), (True, checksum(own[:-6]))
+    )
 
 
 def keys_of(manifests: list[dict]) -> dict[str, str]:
@@ -135,11 +147,17 @@ def policies(report: Report, rendered: dict, binary: Path, work: Path) -> None:
     shipped = release.ROOT / "policies/default.yaml"
     default = written(release.manifests(rendered["default"]), "policyguard-policies", work / "default")
     parts = [yaml.safe_load((default / file).read_text()) for file in ("base.yaml", "default-security.yaml")]
-    report.equal("the policies are those that run without configuration", flat(*parts), flat(yaml.safe_load(shipped.read_text())))
+    report.equal(
+        "the policies are those that run without configuration", flat(*parts), flat(yaml.safe_load(shipped.read_text()))
+    )
     suite = shipped.with_name("default.test.yaml")
     passed = subprocess.run([binary, "--policies", default, "policy", "test", suite], capture_output=True, text=True)
-    report.step("their suite passes", f"{passed.stdout}{passed.stderr}" if passed.returncode else None, last(passed.stdout))
-    for name in [name for name, texts in rendered.items() if "name: policyguard-policies" in texts.get("configmap.yaml", "")]:
+    report.step(
+        "their suite passes", f"{passed.stdout}{passed.stderr}" if passed.returncode else None, last(passed.stdout)
+    )
+    for name in [
+        name for name, texts in rendered.items() if "name: policyguard-policies" in texts.get("configmap.yaml", "")
+    ]:
         folder = written(release.manifests(rendered[name]), "policyguard-policies", work / f"policies-{name}")
         checked = subprocess.run([binary, "policy", "check", folder], capture_output=True, text=True)
         report.step(f"{name}: policies are read", checked.stderr if checked.returncode else None, last(checked.stdout))
@@ -180,14 +198,23 @@ def settings(report: Report, binary: Path) -> None:
 def stores(report: Report, binary: Path, work: Path) -> None:
     """PostgreSQL is refused as long as the gateway cannot do it; several replicas and the autoscaler wait for it."""
     described = yaml.safe_load((release.CHART / "Chart.yaml").read_text())["annotations"]["policyguard.dev/stores"]
-    report.equal("the stores are those of the gateway", "postgres" in described, "storage.url" in known(binary), described)
+    report.equal(
+        "the stores are those of the gateway", "postgres" in described, "storage.url" in known(binary), described
+    )
     later = work / "later/policyguard"
     shutil.copytree(release.CHART, later)
-    (later / "Chart.yaml").write_text((later / "Chart.yaml").read_text().replace(f"stores: {described}", "stores: sqlite,postgres"))
+    (later / "Chart.yaml").write_text(
+        (later / "Chart.yaml").read_text().replace(f"stores: {described}", "stores: sqlite,postgres")
+    )
     many = {"storage": {"url": "postgres://store/policyguard"}, "replicas": 3, "autoscaling": {"enabled": True}}
     report.equal("with PostgreSQL replicas are not refused", release.refusal(many, later), None)
     made = [one["kind"] for one in release.manifests(release.texts(many, later))]
-    expected = {"Deployment": True, "HorizontalPodAutoscaler": True, "StatefulSet": False, "PersistentVolumeClaim": False}
+    expected = {
+        "Deployment": True,
+        "HorizontalPodAutoscaler": True,
+        "StatefulSet": False,
+        "PersistentVolumeClaim": False,
+    }
     report.equal("they are a Deployment that scales", {kind: kind in made for kind in expected}, expected)
 
 

@@ -1,7 +1,7 @@
 """Whether the gateway runs as the chart says: started from the rendered manifests, called, stopped, started again."""
 
+import base64
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +13,20 @@ from pod import Pod, ask
 from report import Report
 
 SERVICE = f"{release.NAME}.{release.NAMESPACE}.svc.cluster.local"
-SERVED = [release.NAME, f"{release.NAME}.{release.NAMESPACE}", f"{release.NAME}.{release.NAMESPACE}.svc", SERVICE, "localhost"]
-WRITABLE = {"/data/x": True, "/tmp/x": True, "/x": False, "/etc/policyguard/keys/x": False, "/etc/policyguard/policies/x": False}
+SERVED = [
+    release.NAME,
+    f"{release.NAME}.{release.NAMESPACE}",
+    f"{release.NAME}.{release.NAMESPACE}.svc",
+    SERVICE,
+    "localhost",
+]
+WRITABLE = {
+    "/data/x": True,
+    "/tmp/x": True,
+    "/x": False,
+    "/etc/policyguard/keys/x": False,
+    "/etc/policyguard/policies/x": False,
+}
 DENIED = ("default-security", "Drop operations require admin trust level")
 TAKES_OVER_WITHIN = 15.0
 CALLS, CALLERS = 4000, 32
@@ -54,15 +66,32 @@ def default(report: Report, binary: Path, work: Path) -> None:
     """What `helm install` without values gives: a gateway that asks for keys and remembers."""
     pod = pod_of(None, binary, work / "default")
     took = pod.start()
-    report.step("without values it becomes ready", None, f"in {took:.1f} s, limits {'held' if pod.limits.hold else 'NOT held'}")
-    report.equal("as nobody, with no rights", [pod.status("Uid").split()[0], pod.status("CapEff"), pod.status("NoNewPrivs")], ["65532", "0" * 16, "1"])
-    report.equal("it writes where it may and nowhere else", {place: pod.can_write(place) for place in WRITABLE}, WRITABLE)
+    report.step(
+        "without values it becomes ready", None, f"in {took:.1f} s, limits {'held' if pod.limits.hold else 'NOT held'}"
+    )
+    report.equal(
+        "as nobody, with no rights",
+        [pod.status("Uid").split()[0], pod.status("CapEff"), pod.status("NoNewPrivs")],
+        ["65532", "0" * 16, "1"],
+    )
+    report.equal(
+        "it writes where it may and nowhere else", {place: pod.can_write(place) for place in WRITABLE}, WRITABLE
+    )
     key, catalog = pod.secret("bootstrap-key"), pod.secret("catalog-key")
-    asked = {host: ask(SERVICE, 8000, "GET", "/tools/catalog", Host=f"{host}:8000", Authorization=f"Bearer {key}")[0] for host in [*SERVED, "other.example"]}
+    asked = {
+        host: ask(SERVICE, 8000, "GET", "/tools/catalog", Host=f"{host}:8000", Authorization=f"Bearer {key}")[0]
+        for host in [*SERVED, "other.example"]
+    }
     report.equal("it is served by the Service's names", asked, dict.fromkeys(SERVED, 200) | {"other.example": 403})
-    report.equal("nobody calls without a key", ask(SERVICE, 8000, "POST", "/tools/execute", {"tool_name": "list_services"})[0], 401)
+    report.equal(
+        "nobody calls without a key",
+        ask(SERVICE, 8000, "POST", "/tools/execute", {"tool_name": "list_services"})[0],
+        401,
+    )
     report.equal("the first administrator's key calls", execute(key, "list_services")[1]["success"], True)
-    report.equal("what is never allowed is denied", execute(key, "delete_database", db_name="users")[1]["code"], "always_blocked")
+    report.equal(
+        "what is never allowed is denied", execute(key, "delete_database", db_name="users")[1]["code"], "always_blocked"
+    )
     catalogue(report, catalog)
     status, made = api(key, "POST", "keys", {"agent_id": "etl-1"})
     report.equal("a key is made for an agent", (status, made.get("agent_id")), (200, "etl-1"))
@@ -76,20 +105,22 @@ def default(report: Report, binary: Path, work: Path) -> None:
     report.equal("the agent's key holds after a restart", execute(made["key"], "list_services")[1]["success"], True)
     after = api(auditor, "GET", "audit/verify")[1]
     kept = after["intact"] and after["records"] > before["records"]
-    report.step("the trail goes on after a restart", None if kept else f"{before} {after}", f"{after['records']} records")
+    report.step(
+        "the trail goes on after a restart", None if kept else f"{before} {after}", f"{after['records']} records"
+    )
     report.equal("the first administrator's key holds still", execute(key, "list_services")[1]["success"], True)
     report.equal("it stops in order again", pod.stop(), None)
     files = pod.files("keys") | {"catalog-key": secret_of(release.manifests(release.texts()))["catalog-key"]}
     pod.update("keys", files)
     pod.start()
     old, new = rpc(catalog, "tools/list"), rpc(files["catalog-key"].decode(), "tools/list")
-    report.equal("another catalogue's key takes the place of the one before", ("result" in old, "result" in new), (False, True))
+    report.equal(
+        "another catalogue's key takes the place of the one before", ("result" in old, "result" in new), (False, True)
+    )
     pod.stop()
 
 
 def secret_of(manifests: list[dict]) -> dict[str, bytes]:
-    import base64
-
     data = next(one for one in manifests if one["kind"] == "Secret")["data"]
     return {name: base64.b64decode(text) for name, text in data.items()}
 
@@ -98,7 +129,9 @@ def catalogue(report: Report, key: str) -> None:
     tools = [tool["name"] for tool in rpc(key, "tools/list")["result"]["tools"]]
     report.step("the catalogue's key lists every tool", None if len(tools) > 9 else str(tools), f"{len(tools)} tools")
     status, answer = execute(key, "list_services")
-    report.equal("and calls none, over REST", (status, answer["success"], answer["code"]), (200, False, "role_required"))
+    report.equal(
+        "and calls none, over REST", (status, answer["success"], answer["code"]), (200, False, "role_required")
+    )
     answer = rpc(key, "tools/call", name="list_services", arguments={})
     report.equal("nor over MCP", "result" in answer and not answer["result"].get("isError"), False)
 
@@ -129,7 +162,9 @@ def policies_that_change(report: Report, binary: Path, work: Path) -> None:
     report.equal("policies that cannot be read change nothing", (still, pod.liveness()), (False, 200))
     pod.update("policies", files)
     took = until(lambda: execute(key, "list_services")[1]["success"])
-    report.step("it takes over policies that are whole again", None if took else "not within 15 s", f"in {took or 0:.1f} s")
+    report.step(
+        "it takes over policies that are whole again", None if took else "not within 15 s", f"in {took or 0:.1f} s"
+    )
     report.equal("it stops in order after that", pod.stop(), None)
 
 
@@ -148,7 +183,9 @@ def second_listener(report: Report, binary: Path, work: Path) -> None:
     pod.start()
     key = pod.secret("bootstrap-key")
     status, figures = ask(node.POD_IP, 9000, "GET", "/metrics")
-    report.equal("figures are shown by the pod's address without a key", (status, "policyguard_" in figures), (200, True))
+    report.equal(
+        "figures are shown by the pod's address without a key", (status, "policyguard_" in figures), (200, True)
+    )
     report.equal("and on the other port not", ask(SERVICE, 8000, "GET", "/metrics")[0], 404)
     made = api(key, "POST", "keys", {"agent_id": "etl-1"}, port=9000)[0], api(key, "GET", "keys")[0]
     report.equal("keys are made on the second port and nowhere else", made, (200, 404))
@@ -158,17 +195,34 @@ def second_listener(report: Report, binary: Path, work: Path) -> None:
 def other_forms(report: Report, binary: Path, work: Path) -> None:
     """Further values of the matrix that change what the process is given."""
     keys = secret_of(release.manifests(release.texts()))
-    given = {"kind": "Secret", "metadata": {"name": "gateway-keys"}, "stringData": {key: text.decode() for key, text in keys.items()}}
+    given = {
+        "kind": "Secret",
+        "metadata": {"name": "gateway-keys"},
+        "stringData": {key: text.decode() for key, text in keys.items()},
+    }
     extra = {"kind": "ConfigMap", "metadata": {"name": "extra"}, "data": {"note": "hello"}}
-    for name, more in [("existing-secret", (given,)), ("no-persistence", ()), ("dual-stack", ()), ("placed", (extra,)), ("storage", ()), ("bootstrap-only", ())]:
+    for name, more in [
+        ("existing-secret", (given,)),
+        ("no-persistence", ()),
+        ("dual-stack", ()),
+        ("placed", (extra,)),
+        ("storage", ()),
+        ("bootstrap-only", ()),
+    ]:
         pod = pod_of(release.read(release.VALUES / f"{name}-values.yaml"), binary, work / name, more)
         pod.start()
         success = execute(pod.secret("bootstrap-key"), "list_services")[1]["success"]
         report.equal(f"{name}: it runs", (success, pod.stop()), (True, None))
     pod = pod_of(release.read(release.VALUES / "own-policies-values.yaml"), binary, work / "own-policies")
     pod.start()
-    question = {"subject": {"type": "agent", "id": "etl-1"}, "action": {"name": "tool_call"}, "resource": {"type": "tool", "id": "delete_table"}}
-    answer = ask(SERVICE, 8000, "POST", "/access/v1/evaluation", question, Authorization=f"Bearer {pod.secret('bootstrap-key')}")[1]
+    question = {
+        "subject": {"type": "agent", "id": "etl-1"},
+        "action": {"name": "tool_call"},
+        "resource": {"type": "tool", "id": "delete_table"},
+    }
+    answer = ask(
+        SERVICE, 8000, "POST", "/access/v1/evaluation", question, Authorization=f"Bearer {pod.secret('bootstrap-key')}"
+    )[1]
     report.equal("own-policies: they decide", "Nothing is deleted here" in answer, True)
     pod.stop()
 
@@ -181,7 +235,9 @@ def memory(report: Report, binary: Path, work: Path) -> None:
     key = pod.secret("bootstrap-key")
     began = time.monotonic()
     with ThreadPoolExecutor(CALLERS) as callers:
-        answers = list(callers.map(lambda _: execute(key, "get_service_status", service_name="cache")[1]["success"], range(CALLS)))
+        answers = list(
+            callers.map(lambda _: execute(key, "get_service_status", service_name="cache")[1]["success"], range(CALLS))
+        )
     took = time.monotonic() - began
     peak = pod.limits.peak()
     detail = f"{CALLS} calls in {took:.0f} s, at most {peak / 2**20:.0f} MiB" if peak else "no cgroup can be made here"

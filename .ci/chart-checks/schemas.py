@@ -56,7 +56,9 @@ def kagent(report: Report, sets: dict[str, list[dict]]) -> None:
     if not DEFINITIONS.is_dir():
         report.note(f"kagent's definitions are not here ({DEFINITIONS.name}): its objects are not checked")
         return
-    objects = {f"{name}: {one['kind']}": one for name, made in sets.items() for one in made if foreign(one) == "kagent.dev"}
+    objects = {
+        f"{name}: {one['kind']}": one for name, made in sets.items() for one in made if foreign(one) == "kagent.dev"
+    }
     report.equal(
         "there are objects of every kind",
         {one["kind"] for one in objects.values()},
