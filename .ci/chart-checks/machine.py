@@ -165,7 +165,9 @@ class Machine:
 
     def _logs(self, rest: list[str]) -> str:
         done = self._restore.run()
-        return (done.stdout + done.stderr).decode()
+        if done.returncode:
+            raise Wrong(done.stderr.decode())
+        return done.stdout.decode()
 
     def _delete(self, rest: list[str]) -> str:
         return f'pod "{rest[-1]}" deleted\n'

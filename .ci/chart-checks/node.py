@@ -167,7 +167,7 @@ def become(root: Path, user: int, group: int, groups: list[int]) -> None:
         if capability not in (6, 7, 18):  # setgid, setuid, chroot: needed a moment longer, and lost with the user
             LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     os.chroot(root)
-    os.chdir("/")
+    os.chdir("/etc/policyguard" if os.path.isdir("/etc/policyguard") else "/")
     os.setgroups(groups)
     os.setgid(group)
     os.setuid(user)

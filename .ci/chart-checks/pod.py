@@ -22,7 +22,8 @@ class Pod:
     def __init__(self, manifests: list[dict], binary: Path, work: Path, disks: Path | None = None) -> None:
         work.mkdir(parents=True)
         self._work, self._manifests, self._disks = work, manifests, disks or work
-        workload = next(one for one in manifests if one["kind"] in ("StatefulSet", "Deployment", "Pod"))
+        order = ("StatefulSet", "Deployment", "Pod")
+        workload = min((one for one in manifests if one["kind"] in order), key=lambda one: order.index(one["kind"]))
         self._spec = workload["spec"] if workload["kind"] == "Pod" else workload["spec"]["template"]["spec"]
         self._container = self._spec["containers"][0]
         self._context = self._spec["securityContext"] | self._container["securityContext"]
@@ -184,11 +185,20 @@ class Pod:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{field}:"))
 
-    def run(self, *command: str) -> subprocess.CompletedProcess:
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
         """Runs a command inside, as `kubectl exec` would; without one, what the container is for, to its end."""
         self._give_volumes()
         given = command or ("policyguard", *self._container["args"])
-        return subprocess.run(given, env=self.environment(), preexec_fn=self._become, capture_output=True)
+        environment = self.environment() | variables
+        return subprocess.run(given, env=environment, preexec_fn=self._become, capture_output=True)
+
+    def test(self) -> str | None:
+        """What `helm test` would say, asked from this pod: the test has the same image."""
+        hook = next(one for one in self._manifests if one["kind"] == "Pod")
+        container = hook["spec"]["containers"][0]
+        variables = {one["name"]: one["value"] for one in container["env"]}
+        done = self.run("policyguard", *container["args"], **variables)
+        return f"{done.stdout}{done.stderr}" if done.returncode else None
 
     def can_write(self, path: str) -> bool:
         """Whether a file can be made there by whoever runs inside."""

@@ -63,6 +63,7 @@ def check(report: Report, binary: Path, work: Path) -> dict[str, dict[str, str]]
     settings(report, binary)
     stores(report, binary, work)
     in_a_cluster(report)
+    packaged(report, work)
     return rendered
 
 
@@ -236,3 +237,13 @@ def in_a_cluster(report: Report) -> None:
         report.equal(f"where the cluster serves {served or 'no kagent'}", found, [expected] if expected else [])
         report.equal("… the notes warn if there is none", "serves no RemoteMCPServer" in notes, expected is None)
         cluster.close()
+
+
+def packaged(report: Report, work: Path) -> None:
+    """The archive that `helm package` makes renders the same, and carries nothing that is for checks alone."""
+    archive = helm_python.package(release.CHART, destination=work)
+    report.equal("the package renders the same", shown(release.texts(chart=Path(archive))), shown(release.texts()))
+    with helm_python.Chart.load(archive) as chart:
+        files = sorted(file["name"] for file in chart.files)
+    spare = [name for name in files if name.startswith(("ci/", "examples/"))]
+    report.equal("it carries no checks and examples", spare, [], ", ".join(files))

@@ -83,6 +83,7 @@ def default(report: Report, binary: Path, work: Path) -> None:
         for host in [*SERVED, "other.example"]
     }
     report.equal("it is served by the Service's names", asked, dict.fromkeys(SERVED, 200) | {"other.example": 403})
+    report.step("helm test passes", pod.test())
     report.equal(
         "nobody calls without a key",
         ask(SERVICE, 8000, "POST", "/tools/execute", {"tool_name": "list_services"})[0],

@@ -5,6 +5,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import release
+import rules
 import yaml
 from report import Report
 
@@ -68,13 +69,19 @@ def kagent(report: Report, sets: dict[str, list[dict]]) -> None:
     for folder in sorted(one for one in DEFINITIONS.iterdir() if one.is_dir()):
         schemas = definitions(folder)
         fitting = {name: one for name, one in objects.items() if (one["apiVersion"], one["kind"]) in schemas}
-        wrong = [
-            f"{name}: {error.json_path}: {error.message}"
-            for name, one in fitting.items()
-            for error in jsonschema.Draft202012Validator(schemas[one["apiVersion"], one["kind"]]).iter_errors(one)
-        ]
+        wrong, asked, unread = [], 0, set()
+        for name, one in fitting.items():
+            schema = schemas[one["apiVersion"], one["kind"]]
+            errors = jsonschema.Draft202012Validator(closed(schema, top=True)).iter_errors(one)
+            wrong += [f"{name}: {error.json_path}: {error.message}" for error in errors]
+            verdict = rules.check(schema, one)
+            wrong += [f"{name}: {broken}" for broken in verdict.broken]
+            asked, unread = asked + verdict.asked, unread | verdict.unread
         met |= set(fitting)
-        report.step(f"kagent {folder.name} takes its objects", "; ".join(wrong) or None, f"{len(fitting)} objects")
+        detail = f"{len(fitting)} objects, {asked} rules"
+        report.step(f"kagent {folder.name} takes its objects", "; ".join(wrong) or None, detail)
+        for rule in sorted(unread):
+            report.note(f"a rule that nobody here can read: {rule}")
     report.equal("each of them met a definition", sorted(set(objects) - met), [])
 
 
@@ -87,7 +94,7 @@ def definitions(folder: Path) -> dict[tuple[str, str], dict]:
             for version in spec["versions"]:
                 if version["served"]:
                     key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-                    schemas[key] = closed(version["schema"]["openAPIV3Schema"], top=True)
+                    schemas[key] = version["schema"]["openAPIV3Schema"]
     return schemas
 
 
@@ -98,8 +105,7 @@ def closed(schema: object, top: bool = False) -> object:
     if not isinstance(schema, dict):
         return schema
     made = {key: closed(value) for key, value in schema.items()}
-    if "properties" in schema and isinstance(schema["properties"], dict):
-        made["properties"] = {name: closed(one) for name, one in schema["properties"].items()}
+    if isinstance(schema.get("properties"), dict):
         open_ = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
         if schema.get("type") == "object" and not open_:
             made["additionalProperties"] = False
