@@ -22,7 +22,7 @@ SERVED = [
 ]
 WRITABLE = {
     "/data/x": True,
-    "/tmp/x": True,
+    "/tmp/x": False,
     "/x": False,
     "/etc/policyguard/keys/x": False,
     "/etc/policyguard/policies/x": False,

@@ -121,7 +121,6 @@ spec:
 {{- if .Values.config.settings }}
 - {name: settings, mountPath: /etc/policyguard/settings, readOnly: true}
 {{- end }}
-- {name: tmp, mountPath: /tmp}
 {{- end -}}
 
 {{- define "policyguard.volumes" -}}
@@ -150,7 +149,4 @@ spec:
   configMap:
     name: {{ include "policyguard.named" (dict "root" . "ending" "settings") }}
 {{- end }}
-# SQLite sorts large answers in files, and the root is read-only.
-- name: tmp
-  emptyDir: {sizeLimit: 64Mi}
 {{- end -}}
