@@ -10,6 +10,7 @@ mod cloud; // cloud reset
 mod config; // config show
 mod demo; // demo
 mod descriptors; // how many files may be open
+mod doctor; // doctor
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve
@@ -127,6 +128,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write a configuration, a policy and its tests, to be changed from there
     Init(init::InitArgs),
+    /// Look at everything that a start depends on, and say what mends it
+    Doctor(doctor::DoctorArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -213,6 +216,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Man(args)) => return man::run(Cli::command(), args),
         Some(Command::Init(args)) => return init::run(args, format),
+        Some(Command::Doctor(_)) => return doctor::run(&flags(&global), format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
@@ -252,13 +256,14 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             | Command::Version
             | Command::Man(_)
             | Command::Init(_)
+            | Command::Doctor(_)
             | Command::Demo(_),
         ) => Ok(Exit::Ok),
     }
 }
 
-/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
-fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+/// What the flags say of settings.
+fn flags(global: &Global) -> Flags {
     let named = [
         ("server.host", &global.host),
         ("server.port", &global.port),
@@ -278,10 +283,15 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         .filter_map(|(key, value)| Some((key, value.clone()?)))
         .chain(insecure)
         .collect();
-    let config = load(&Flags {
+    Flags {
         config: global.config.clone(),
         values,
-    })?;
+    }
+}
+
+/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
+fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+    let config = load(&flags(global))?;
     let serving = matches!(command, None | Some(Command::Serve));
     let asked = global.log_level.is_some();
     let level = if serving || asked {

@@ -22,7 +22,7 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
-pub use check::{ConfigError, Unsafe};
+pub use check::{ConfigError, Unsafe, is_loopback};
 pub use load::{Flags, by_flags, load, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 pub use template::template;

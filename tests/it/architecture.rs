@@ -195,6 +195,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["transport/serve/tls"]),
     ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("x509_parser", &["cli"]),
 ];
 
 /// Crates that are words of the language here, not a technology with a room. What is impure among

@@ -136,5 +136,6 @@ cases! {
     changed_records_are_named: "tampering",
     starts_that_cannot_be_served_are_refused: "start",
     a_folder_to_begin_with_is_written_and_never_over: "init",
+    what_a_start_depends_on_is_looked_at: "doctor",
     everything_is_backed_up_and_brought_back: "backup",
 }

@@ -31,7 +31,8 @@ mod compliance; // what is counted, and what follows
 mod configurations; // tests/cases/configurations.json: what is refused at start
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod demo; // the first minute of a new user
-mod docs; // what documents say of tests and each other
+mod docs;
+mod doctor; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
 mod hostile; // what strangers send, at every door
