@@ -62,6 +62,7 @@ def check(report: Report, binary: Path, work: Path) -> dict[str, dict[str, str]]
     policies(report, rendered, binary, work)
     settings(report, binary)
     stores(report, binary, work)
+    rollouts(report)
     in_a_cluster(report)
     packaged(report, work)
     return rendered
@@ -217,6 +218,29 @@ def stores(report: Report, binary: Path, work: Path) -> None:
         "PersistentVolumeClaim": False,
     }
     report.equal("they are a Deployment that scales", {kind: kind in made for kind in expected}, expected)
+
+
+def annotations(values: dict) -> dict[str, str]:
+    """Those of the pod: it starts anew when one of them changes."""
+    objects = release.manifests(release.texts(values))
+    return next(one for one in objects if one["kind"] == "StatefulSet")["spec"]["template"]["metadata"]["annotations"]
+
+
+def rollouts(report: Report) -> None:
+    """The pod starts anew when policies or settings change, and for nothing else."""
+    policy = {"config": {"defaultPolicy": {"priority": 101}}}
+    setting = {"config": {"settings": {"limits": {"burst": 10}}}}
+    running = {"config": {"restartOnPolicyChange": False}}
+    report.equal("nothing changed: the pod stays", annotations({}), annotations({"persistence": {"size": "6Gi"}}))
+    changed = [key for key, value in annotations({}).items() if annotations(policy)[key] != value]
+    report.equal("other policies: the pod starts anew", changed, ["checksum/policies"])
+    changed = [key for key, value in annotations({}).items() if annotations(setting)[key] != value]
+    report.equal("other settings: the pod starts anew", changed, ["checksum/settings"])
+    report.equal("unless policies are taken over", annotations(merge(running, policy)), annotations(running))
+
+
+def merge(one: dict, other: dict) -> dict:
+    return {"config": one["config"] | other["config"]}
 
 
 def in_a_cluster(report: Report) -> None:
