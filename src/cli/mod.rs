@@ -7,6 +7,7 @@ mod audit_stream; // audit stream
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
+mod connect; // connect
 mod demo; // demo
 mod descriptors; // how many files may be open
 mod exit; // exit codes
@@ -142,6 +143,8 @@ enum Command {
     Incidents(incidents::IncidentsArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
+    /// Point a client at the gateway: show what its configuration takes, or write it
+    Connect(connect::ConnectArgs),
     /// Ask a running gateway whether it is well
     Health,
     /// Show the configuration
@@ -230,6 +233,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
         Some(Command::Incidents(args)) => block_on(incidents::run(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
+        Some(Command::Connect(args)) => connect::run(&find, &args, format),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
         Some(Command::Completions { .. } | Command::Version | Command::Demo(_)) => Ok(Exit::Ok),

@@ -165,6 +165,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body_util", &["transport"]),
     ("hyper", &["transport"]),
     ("hyper_util", &["transport"]),
+    ("jsonc_parser", &["cli"]),
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
@@ -192,6 +193,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),
     ("tokio_rustls", &["transport/serve/tls"]),
+    ("toml_edit", &["cli"]),
     ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
 ];

@@ -27,6 +27,7 @@ mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
+mod connect; // what is done to the files of clients
 mod configurations; // tests/cases/configurations.json: what is refused at start
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod demo; // the first minute of a new user
