@@ -12,6 +12,7 @@ mod demo; // demo
 mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
+mod hook; // hook claude-code
 mod incidents; // incidents list | show | ack | resolve
 mod keys; // credentials
 mod lockdown; // lockdown on | off | --drill
@@ -145,6 +146,8 @@ enum Command {
     Cloud(cloud::CloudArgs),
     /// Point a client at the gateway: show what its configuration takes, or write it
     Connect(connect::ConnectArgs),
+    /// Answer for a coding agent whether it may use a tool
+    Hook(hook::HookArgs),
     /// Ask a running gateway whether it is well
     Health,
     /// Show the configuration
@@ -204,6 +207,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             return Ok(Exit::Ok);
         }
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
+        Some(Command::Hook(args)) => return Ok(hook::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
                 return done;
@@ -236,12 +240,14 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Connect(args)) => connect::run(&find, &args, format),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
-        Some(Command::Completions { .. } | Command::Version | Command::Demo(_)) => Ok(Exit::Ok),
+        Some(
+            Command::Completions { .. } | Command::Version | Command::Demo(_) | Command::Hook(_),
+        ) => Ok(Exit::Ok),
     }
 }
 
-/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
-fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+/// What the command line says of the configuration.
+fn flags(global: &Global) -> Flags {
     let named = [
         ("server.host", &global.host),
         ("server.port", &global.port),
@@ -261,10 +267,15 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         .filter_map(|(key, value)| Some((key, value.clone()?)))
         .chain(insecure)
         .collect();
-    let config = load(&Flags {
+    Flags {
         config: global.config.clone(),
         values,
-    })?;
+    }
+}
+
+/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
+fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+    let config = load(&flags(global))?;
     let serving = matches!(command, None | Some(Command::Serve));
     let asked = global.log_level.is_some();
     let level = if serving || asked {

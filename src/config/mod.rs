@@ -22,7 +22,7 @@ use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe};
-pub use load::{Flags, by_flags, load, plain_terminal, resolve};
+pub use load::{Flags, by_flags, load, load_named, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 
 /// Who is believed to be who (`spec/identity.md`).

@@ -34,6 +34,7 @@ mod demo; // the first minute of a new user
 mod docs; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
+mod hook; // what a coding agent is answered
 mod hostile; // what strangers send, at every door
 mod http_endings; // how conversations end
 mod http_limits; // the server under strangers
