@@ -330,6 +330,27 @@ fn without_a_home_the_file_is_named() {
 }
 
 #[test]
+fn a_program_that_is_started_elsewhere_finds_the_same_configuration() {
+    let desk = Desk::new();
+    let project = desk.dir.path().join("project");
+    let settings = "data_dir: kept\npolicies: rules.yaml\n";
+    fs::write(project.join("policyguard.yaml"), settings).unwrap();
+    desk.connect(&["cursor", "--write", "--stdio"]).fine();
+    let server = read(&desk.home(".cursor/mcp.json"))["mcpServers"]["policyguard"].clone();
+    let at = |file: &str| json!(project.join(file));
+    let expected = json!([
+        "stdio",
+        "--config",
+        at("policyguard.yaml"),
+        "--data-dir",
+        at("kept"),
+        "--policies",
+        at("rules.yaml"),
+    ]);
+    assert_eq!(server["args"], expected);
+}
+
+#[test]
 fn the_program_that_a_client_is_told_to_start_speaks() {
     let desk = Desk::new();
     desk.connect(&["claude-desktop", "--write", "--data-dir", "kept"])

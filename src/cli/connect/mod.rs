@@ -13,7 +13,7 @@ use clap::{ArgGroup, Args};
 use serde_json::Value;
 
 use crate::clock::SystemClock;
-use crate::config::{AuthMode, Config};
+use crate::config::{AuthMode, Config, ValueOrigin};
 use crate::domain::Clock as _;
 
 use super::client::Find;
@@ -143,9 +143,21 @@ fn way(find: &Find<'_>, args: &ConnectArgs) -> Result<Way, CliError> {
     Ok(Way::Stdio(program()?, arguments))
 }
 
-/// The flags that name the data directory, and the policy if one is configured, from wherever a client starts us.
+/// The flags that make this configuration from wherever a client starts us.
 fn local_flags(config: &Config) -> Result<Vec<String>, CliError> {
-    let mut flags = vec!["--data-dir".to_owned(), whole(&config.data_dir)?];
+    let mut flags = Vec::new();
+    let file = config
+        .resolved
+        .iter()
+        .find_map(|setting| match &setting.origin {
+            ValueOrigin::File(file) => Some(file),
+            ValueOrigin::Default | ValueOrigin::Environment(_) | ValueOrigin::Flag(_) => None,
+        });
+    if let Some(file) = file {
+        flags.extend(["--config".to_owned(), whole(file)?]);
+    }
+    // Said again even if the file says them: what is relative there would mean another place.
+    flags.extend(["--data-dir".to_owned(), whole(&config.data_dir)?]);
     if let Some(policies) = &config.policies {
         flags.extend(["--policies".to_owned(), whole(policies)?]);
     }
