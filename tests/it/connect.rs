@@ -330,6 +330,40 @@ fn without_a_home_the_file_is_named() {
 }
 
 #[test]
+fn a_hook_stands_beside_others_and_keeps_what_somebody_added() {
+    let desk = Desk::new();
+    let file = desk.dir.path().join("project/.claude/settings.json");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    let theirs = json!({ "matcher": "Bash", "hooks": [{ "type": "command", "command": "lint" }] });
+    let before = json!({ "model": "m", "hooks": { "PreToolUse": [theirs], "Stop": [] } });
+    fs::write(&file, before.to_string()).unwrap();
+    let write = ["claude-code", "--hook", "--write", "--url"];
+    desk.connect(&[&write[..], &["http://127.0.0.1:8000"]].concat())
+        .fine();
+    desk.connect(&[&write[..], &["http://127.0.0.1:9000"]].concat())
+        .fine();
+    let hooks = read(&file)["hooks"]["PreToolUse"].clone();
+    assert_eq!((hooks.as_array().unwrap().len(), &hooks[0]), (2, &theirs));
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains(":9000 || exit 2"), "{written}");
+    let edited = written.replace(" || exit 2", " --on-error ask || exit 2");
+    fs::write(&file, &edited).unwrap();
+    desk.connect(&[&write[..], &["http://127.0.0.1:8000"]].concat())
+        .refused("--force");
+    desk.connect(&["claude-code", "--hook", "--rollback"])
+        .refused("was changed since");
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
+    fs::write(&file, &written).unwrap();
+    desk.connect(&["claude-code", "--hook", "--rollback"])
+        .fine();
+    desk.connect(&["claude-code", "--hook", "--rollback"])
+        .fine();
+    assert_eq!(fs::read_to_string(&file).unwrap(), before.to_string());
+    let with_key = desk.connect(&[&write[..], &["http://me:secret@gate.example"]].concat());
+    assert_eq!(with_key.status, 2, "{}", with_key.stdout);
+}
+
+#[test]
 fn a_program_that_is_started_elsewhere_finds_the_same_configuration() {
     let desk = Desk::new();
     let project = desk.dir.path().join("project");
