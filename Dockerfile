@@ -1,0 +1,56 @@
+# The gateway as an image: one binary on a base without a shell, as a user without rights, with one place to write.
+#
+#   docker build --tag policyguard .
+#
+# Any base with glibc 2.36 or newer and libgcc will do, and any image that holds /out/policyguard may stand in for the
+# stage that compiles it:
+#
+#   docker build --build-arg BASE=debian:bookworm-slim --build-arg BINARY=registry.example/policyguard-binary .
+
+ARG BUILDER=docker.io/library/rust:1.95.0-slim-bookworm
+ARG BASE=gcr.io/distroless/cc-debian12:nonroot
+ARG BINARY=build
+
+# rust-toolchain.toml stays outside: the builder is the toolchain, and rustup would fetch what only a desk needs.
+FROM ${BUILDER} AS build
+WORKDIR /source
+ARG PROFILE=release
+ARG FEATURES=
+COPY . .
+# Downloads and compiled dependencies outlive a build in the builder's cache; the lock file says which they are.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/target \
+    CARGO_TARGET_DIR=/target cargo install --locked --no-track --path . --root /installed \
+      --profile "${PROFILE}" --features "${FEATURES}" \
+ && mkdir /out \
+ && strip --strip-all -o /out/policyguard /installed/bin/policyguard
+
+FROM ${BINARY} AS binary
+
+# An empty folder to give away: where there is no shell, nothing can be made or given to anybody.
+FROM scratch AS empty
+WORKDIR /data
+
+FROM ${BASE} AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="policyguard" \
+      org.opencontainers.image.description="A policy gateway between AI agents and the tools they call" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=binary --chmod=0755 /out/policyguard /usr/local/bin/policyguard
+COPY --from=empty --chown=65532:65532 /data /data
+ENV HOST=0.0.0.0 \
+    POLICYGUARD_AUTH=credentials \
+    POLICYGUARD_DATA_DIR=/data
+# What the gateway reads stands here, if anybody mounts it: policyguard.yaml and policies/default.yaml.
+WORKDIR /etc/policyguard
+# A number, so that Kubernetes can see that it is not root.
+USER 65532:65532
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["/usr/local/bin/policyguard", "health"]
+ENTRYPOINT ["/usr/local/bin/policyguard"]
+CMD ["serve"]
