@@ -116,6 +116,10 @@ def what_it_says_of_itself(image):
     check("health check", config["Healthcheck"]["Test"], ["CMD", PROGRAM, "health"])
     wanted = {"HOST=0.0.0.0", "POLICYGUARD_AUTH=credentials", "POLICYGUARD_DATA_DIR=/data"}
     check("environment that is not there", wanted - set(described["Env"]), set())
+    # An engine gives a new volume what the image has at its place, and with it the owner; some see to the owner besides.
+    place = pathlib.Path(podman("image", "mount", image).strip(), "data")
+    check("owner of /data", (place.stat().st_uid, place.stat().st_gid), (USER, USER))
+    podman("image", "unmount", image)
     version = tomllib.loads(pathlib.Path("Cargo.toml").read_text())["package"]["version"]
     check("label of the version", described["Labels"]["org.opencontainers.image.version"], version)
     check("its version", podman("run", "--rm", *HARDENED, image, "version").strip(), f"policyguard {version}")
