@@ -2,14 +2,13 @@
 #
 #   docker build --tag policyguard .
 #
-# Any base with glibc 2.36 or newer and libgcc will do, and any image that holds /out/policyguard may stand in for the
-# stage that compiles it:
+# Any base with glibc 2.36 or newer and libgcc will do, and a folder (or an image) that holds out/policyguard may stand in
+# for the stage that compiles it:
 #
-#   docker build --build-arg BASE=debian:bookworm-slim --build-arg BINARY=registry.example/policyguard-binary .
+#   docker build --build-arg BASE=debian:bookworm-slim --build-context build=FOLDER --tag policyguard .
 
 ARG BUILDER=docker.io/library/rust:1.95.0-slim-bookworm
 ARG BASE=gcr.io/distroless/cc-debian12:nonroot
-ARG BINARY=build
 
 # rust-toolchain.toml stays outside: the builder is the toolchain, and rustup would fetch what only a desk needs.
 FROM ${BUILDER} AS build
@@ -25,8 +24,6 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
  && mkdir /out \
  && strip --strip-all -o /out/policyguard /installed/bin/policyguard
 
-FROM ${BINARY} AS binary
-
 # An empty folder to give away: where there is no shell, nothing can be made or given to anybody.
 FROM scratch AS empty
 WORKDIR /data
@@ -39,7 +36,7 @@ LABEL org.opencontainers.image.title="policyguard" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=binary --chmod=0755 /out/policyguard /usr/local/bin/policyguard
+COPY --from=build --chmod=0755 /out/policyguard /usr/local/bin/policyguard
 COPY --from=empty --chown=65532:65532 /data /data
 ENV HOST=0.0.0.0 \
     POLICYGUARD_AUTH=credentials \
