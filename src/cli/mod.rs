@@ -4,6 +4,7 @@ mod agent; // agent list | show | register | suspend | reinstate
 mod audit; // audit tail | query | verify
 mod audit_page; // its pages
 mod audit_stream; // audit stream
+mod backup; // backup, restore
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
@@ -140,6 +141,10 @@ enum Command {
     Audit(audit::AuditArgs),
     /// See and settle what somebody should look at
     Incidents(incidents::IncidentsArgs),
+    /// Write everything that the data directory keeps into one file, also while a gateway works on it
+    Backup(backup::BackupArgs),
+    /// Put a backup into a data directory that has no store
+    Restore(backup::RestoreArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
     /// Ask a running gateway whether it is well
@@ -229,6 +234,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
         Some(Command::Incidents(args)) => block_on(incidents::run(&find, &args, format)),
+        Some(Command::Backup(args)) => backup::back_up(&find, &args, format),
+        Some(Command::Restore(args)) => block_on(backup::restore(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),

@@ -157,6 +157,8 @@ pub struct Config {
     pub insecure: bool,
     /// A key that opens a gateway which has no administrator yet.
     pub bootstrap_key_file: Option<PathBuf>,
+    /// A key that may list every tool and call none.
+    pub catalog_key_file: Option<PathBuf>,
     /// Whose tokens are believed.
     pub issuers: Vec<Issuer>,
     /// Whether an agent that nobody knows is registered by its first call.
