@@ -13,8 +13,10 @@ mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve
+mod init; // init
 mod keys; // credentials
 mod lockdown; // lockdown on | off | --drill
+mod man; // man
 mod mode; // mode get | set
 mod output; // text for people, JSON for machines
 mod policy; // policy check | simulate | explain | test
@@ -123,6 +125,8 @@ enum Command {
     Stdio(stdio::Identity),
     /// Tell in half a minute what a gateway is for, with a gateway of its own
     Demo(demo::DemoArgs),
+    /// Write a configuration, a policy and its tests, to be changed from there
+    Init(init::InitArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -156,6 +160,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual pages
+    Man(man::ManArgs),
     /// Print the version
     Version,
 }
@@ -205,6 +211,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             )?;
             return Ok(Exit::Ok);
         }
+        Some(Command::Man(args)) => return man::run(Cli::command(), args),
+        Some(Command::Init(args)) => return init::run(args, format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
@@ -239,7 +247,13 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
-        Some(Command::Completions { .. } | Command::Version | Command::Demo(_)) => Ok(Exit::Ok),
+        Some(
+            Command::Completions { .. }
+            | Command::Version
+            | Command::Man(_)
+            | Command::Init(_)
+            | Command::Demo(_),
+        ) => Ok(Exit::Ok),
     }
 }
 

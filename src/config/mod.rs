@@ -7,6 +7,7 @@ mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
+mod template; // a file to begin with
 mod tokens; // whose tokens are believed
 mod typed; // texts become values
 mod values; // what was set, and what is wrong with it
@@ -24,6 +25,7 @@ use crate::telemetry::LogFormat;
 pub use check::{ConfigError, Unsafe};
 pub use load::{Flags, by_flags, load, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
+pub use template::template;
 
 /// Who is believed to be who (`spec/identity.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
