@@ -2,8 +2,8 @@
 #
 #   docker build --tag policyguard .
 #
-# Any base with glibc 2.36 or newer and libgcc will do, and a folder (or an image) that holds out/policyguard may stand in
-# for the stage that compiles it:
+# Any base with glibc 2.36 or newer and libgcc will do. For the stage that compiles may stand in a folder (or an image)
+# that holds the binary as out/policyguard, and an empty folder out/data:
 #
 #   docker build --build-arg BASE=debian:bookworm-slim --build-context build=FOLDER --tag policyguard .
 
@@ -16,17 +16,15 @@ WORKDIR /source
 ARG PROFILE=release
 ARG FEATURES=
 COPY . .
-# Downloads and compiled dependencies outlive a build in the builder's cache; the lock file says which they are.
+# Downloads and compiled dependencies outlive a build in the builder's cache; the lock file says which they are. What is
+# ours is compiled each time: cargo goes by dates, and a file changed during the last build would be older than its end.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
-    CARGO_TARGET_DIR=/target cargo install --locked --no-track --path . --root /installed \
+    find . -type f -exec touch {} + \
+ && CARGO_TARGET_DIR=/target cargo install --locked --no-track --path . --root /installed \
       --profile "${PROFILE}" --features "${FEATURES}" \
- && mkdir /out \
+ && mkdir -p /out/data \
  && strip --strip-all -o /out/policyguard /installed/bin/policyguard
-
-# An empty folder to give away: where there is no shell, nothing can be made or given to anybody.
-FROM scratch AS empty
-WORKDIR /data
 
 FROM ${BASE} AS runtime
 ARG VERSION=0.1.0
@@ -37,7 +35,8 @@ LABEL org.opencontainers.image.title="policyguard" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build --chmod=0755 /out/policyguard /usr/local/bin/policyguard
-COPY --from=empty --chown=65532:65532 /data /data
+# An empty folder: where there is no shell, none can be made or given to anybody.
+COPY --from=build --chown=65532:65532 /out/data /data
 ENV HOST=0.0.0.0 \
     POLICYGUARD_AUTH=credentials \
     POLICYGUARD_DATA_DIR=/data
