@@ -116,7 +116,7 @@ def what_it_says_of_itself(image):
     check("health check", config["Healthcheck"]["Test"], ["CMD", PROGRAM, "health"])
     wanted = {"HOST=0.0.0.0", "POLICYGUARD_AUTH=credentials", "POLICYGUARD_DATA_DIR=/data"}
     check("environment that is not there", wanted - set(described["Env"]), set())
-    # An engine gives a new volume what the image has at its place, and with it the owner; some see to the owner besides.
+    # A new volume gets its owner from the image; some engines see to the owner besides, and would hide that it is wrong.
     place = pathlib.Path(podman("image", "mount", image).strip(), "data")
     check("owner of /data", (place.stat().st_uid, place.stat().st_gid), (USER, USER))
     podman("image", "unmount", image)

@@ -47,7 +47,10 @@ policies:
 """
 
 # In the background, and waited for: a shell would show the next prompt over the banner.
-STARTED = """policyguard --log-level error </dev/null & until policyguard health >/dev/null 2>&1; do sleep 0.1; done; sleep 0.2"""
+STARTED = (
+    "policyguard --log-level error </dev/null &"
+    " until policyguard health >/dev/null 2>&1; do sleep 0.1; done; sleep 0.2"
+)
 # No word of its own, so that what is recorded is the answer.
 CALL = (
     "call() { curl -s localhost:8000/tools/execute -H 'Content-Type: application/json' \\\n"

@@ -17,6 +17,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -49,7 +50,9 @@ class Container(Server):
         self.headers = {"Authorization": f"Bearer {key}"}
 
     def run(self, *arguments):
-        ran = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=False)
+        # Podman's monitor leaves a note where it was started when memory is out.
+        folder = tempfile.gettempdir()
+        ran = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=False, cwd=folder)
         if ran.returncode != 0:
             raise SystemExit(f"{self.engine} {arguments[0]} failed:\n{ran.stderr}")
         return ran.stdout.strip()
