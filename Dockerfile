@@ -15,14 +15,13 @@ FROM ${BUILDER} AS build
 WORKDIR /source
 ARG PROFILE=release
 ARG FEATURES=
-ARG TARGETARCH
 COPY . .
 # Downloads and compiled dependencies outlive a build in the builder's cache; the lock file says which they are. What is
 # ours is compiled each time: cargo goes by dates, and a file changed during the last build would be older than its end.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
     find . -type f -exec touch {} + \
- && CARGO_TARGET_DIR="/target/${TARGETARCH}" cargo install --locked --no-track --path . --root /installed \
+ && CARGO_TARGET_DIR="/target/$(uname -m)" cargo install --locked --no-track --path . --root /installed \
       --profile "${PROFILE}" --features "${FEATURES}" \
  && mkdir -p /out/data \
  && strip --strip-all -o /out/policyguard /installed/bin/policyguard

@@ -10,14 +10,17 @@ import io
 import json
 import os
 import pathlib
+import re
 import socket
 import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import tomllib
 
+HOW_TO = pathlib.Path("docs/how-to/containers.md")
 USER = 65532
 PROGRAM = "/usr/local/bin/policyguard"
 PATIENCE_SECONDS = 30
@@ -206,6 +209,24 @@ def survives_a_restart(gateway, image, volume, key):
     podman("rm", again.id)
 
 
+def is_as_described(image):
+    """Runs the commands of the how-to, but for those that compile, compose, or leave something to fill in."""
+    blocks = [part.split("```")[0] for part in HOW_TO.read_text().split("```sh\n")[1:]]
+    commands = "\n".join(block for block in blocks if not any(word in block for word in ["docker build", "compose", "…"]))
+    # People are slower than scripts: a gateway that was started has come up when they go on.
+    engine = 'docker() { podman "$@"; if [[ $1 == run && $2 == --detach ]]; then sleep 2; fi; }'
+    script = f"set -euo pipefail\numask 022\n{engine}\n{commands}".replace("8000:8000", f"{free_port()}:8000")
+    script = script.replace("localhost:8000", re.search(r"127\.0\.0\.1:\d+", script)[0])
+    podman("tag", image, "localhost/policyguard")
+    with tempfile.TemporaryDirectory() as folder:
+        ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=folder, check=False)
+        if ran.returncode != 0:
+            raise SystemExit(f"FAIL  the commands of {HOW_TO}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
+    for wanted in ["ready", "`alice` is added", '"success":true', '"code":"always_blocked"', "is restored; the chain is intact"]:
+        check(f"{HOW_TO} shows {wanted}", wanted in ran.stdout + ran.stderr, True)
+    podman("rm", "--force", "policyguard")
+
+
 def composes(image):
     """Whether compose.yaml brings up the same."""
     port = free_port()
@@ -246,6 +267,7 @@ def main():
     image = sys.argv[1]
     what_it_says_of_itself(image)
     runs(image)
+    is_as_described(image)
     composes(image)
 
 
