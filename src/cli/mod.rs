@@ -8,11 +8,13 @@ mod backup; // backup, restore
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
+mod connect; // connect
 mod demo; // demo
 mod descriptors; // how many files may be open
 mod doctor; // doctor
 mod exit; // exit codes
 mod health; // health
+mod hook; // hook claude-code
 mod incidents; // incidents list | show | ack | resolve
 mod init; // init
 mod keys; // credentials
@@ -154,6 +156,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
+    /// Point a client at the gateway: show what its configuration takes, or write it
+    Connect(connect::ConnectArgs),
+    /// Answer for a coding agent whether it may use a tool
+    Hook(hook::HookArgs),
     /// Ask a running gateway whether it is well
     Health,
     /// Show the configuration
@@ -218,6 +224,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Init(args)) => return init::run(args, format),
         Some(Command::Doctor(_)) => return doctor::run(&flags(&global), format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
+        Some(Command::Hook(args)) => return Ok(hook::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
                 return done;
@@ -249,6 +256,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Backup(args)) => backup::back_up(&find, &args, format),
         Some(Command::Restore(args)) => block_on(backup::restore(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
+        Some(Command::Connect(args)) => connect::run(&find, &args, format),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
         Some(
@@ -257,12 +265,13 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             | Command::Man(_)
             | Command::Init(_)
             | Command::Doctor(_)
-            | Command::Demo(_),
+            | Command::Demo(_)
+            | Command::Hook(_),
         ) => Ok(Exit::Ok),
     }
 }
 
-/// What the flags say of settings.
+/// What the command line says of the configuration.
 fn flags(global: &Global) -> Flags {
     let named = [
         ("server.host", &global.host),

@@ -23,7 +23,7 @@ use crate::policy_admin::Loosening;
 use crate::telemetry::LogFormat;
 
 pub use check::{ConfigError, Unsafe, is_loopback};
-pub use load::{Flags, by_flags, load, plain_terminal, resolve};
+pub use load::{Flags, by_flags, load, load_named, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 pub use template::template;
 

@@ -123,6 +123,7 @@ cases! {
     help_says_what_there_is: "help",
     mistyped_commands_get_a_suggestion: "usage",
     the_configuration_is_shown_with_its_origins: "config",
+    clients_are_pointed_at_the_gateway: "connect",
     bad_configurations_are_refused_with_every_problem: "bad_configuration",
     modes_are_shown_and_switched: "mode",
     lockdown_is_switched_and_drilled: "lockdown",

@@ -125,7 +125,7 @@ impl Desk {
 }
 
 /// Every tool that a gateway without upstream servers has.
-fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
+pub(super) fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
     let cloud = CloudBackend::new(None).map_err(|fault| CliError::Unexpected(fault.to_string()))?;
     let definitions = cloud
         .definitions()
@@ -134,7 +134,7 @@ fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
     Ok(definitions.map(|definition| definition.facts).collect())
 }
 
-fn clock_now() -> Timestamp {
+pub(super) fn clock_now() -> Timestamp {
     use crate::domain::Clock as _;
     clock::SystemClock::new().now()
 }
