@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import release
+import yaml
 from report import Report
 
 # What of checkov's list does not fit, and why.
@@ -13,30 +14,18 @@ SKIPPED = {
     "CKV_K8S_21": "the namespace is the installer's choice",
     "CKV_K8S_43": "a digest is for whoever publishes the image (image.digest)",
     "CKV_K8S_15": "tags of releases do not move",
-    "CKV_K8S_35": "the keys are files; nothing secret is in the environment",
     "CKV2_K8S_6": "who calls is the installer's knowledge (networkPolicy.enabled)",
 }
 # What does not fit a pod that runs once.
 OF_TESTS = {"CKV_K8S_8": "no liveness", "CKV_K8S_9": "no readiness"}
-LINT = """
-extends: default
-rules:
-  document-start: disable
-  line-length: {max: 150, allow-non-breakable-inline-mappings: true}
-  braces: {max-spaces-inside: 1}
-  comments: {min-spaces-from-content: 1}
-  truthy: {check-keys: false}
-"""
-RENDERED = (
-    LINT
-    + """
-  indentation: disable
-  line-length: disable
-  trailing-spaces: disable
-  empty-lines: {max: 3, max-end: 1}
-  octal-values: disable
-"""
-)
+RULES = release.ROOT / ".ci/yamllint.yaml"
+# What Helm leaves behind where a template wrote nothing, and file modes in octal digits.
+OF_RENDERED = {
+    "indentation": "disable",
+    "trailing-spaces": "disable",
+    "empty-lines": {"max": 3, "max-end": 1},
+    "octal-values": "disable",
+}
 
 
 def check(report: Report, rendered: dict[str, dict[str, str]], checkov: Path, work: Path) -> None:
@@ -48,13 +37,16 @@ def check(report: Report, rendered: dict[str, dict[str, str]], checkov: Path, wo
                 (written / name / path.replace("/", "-")).write_text(text.lstrip("\n").rstrip() + "\n")
     sources = [release.CHART / name for name in ("Chart.yaml", "values.yaml", "policies", "ci", "examples", "alerts")]
     sources.append(release.ROOT / "tests/cases/chart/refused.yaml")
-    report.step("yamllint: what is written", yamllint(LINT, *(one for one in sources if one.exists())))
-    report.step("yamllint: what is rendered", yamllint(RENDERED, written))
+    report.step("yamllint: what is written", yamllint({}, *sources))
+    report.step("yamllint: what is rendered", yamllint(OF_RENDERED, written))
     checked(report, checkov, written)
 
 
-def yamllint(rules: str, *places: Path) -> str | None:
-    command = [sys.executable, "-m", "yamllint", "--strict", "--format", "parsable", "--config-data", rules, *places]
+def yamllint(more: dict, *places: Path) -> str | None:
+    rules = yaml.safe_load(RULES.read_text())
+    rules["rules"] |= more
+    command = [sys.executable, "-m", "yamllint", "--strict", "--format", "parsable"]
+    command += ["--config-data", json.dumps(rules), *places]
     done = subprocess.run(command, capture_output=True, text=True)
     return f"{done.stdout}{done.stderr}" if done.returncode else None
 
