@@ -79,6 +79,29 @@ class Desk(socketserver.ThreadingUnixStreamServer):
 
 
 def check(report: Report, binary: Path, work: Path) -> None:
+    notes(report, binary, work / "notes")
+    document(report, binary, work)
+
+
+def notes(report: Report, binary: Path, work: Path) -> None:
+    """The commands that Helm shows after an installation, with and without the second listener."""
+    for flags in ("", " --set admin.enabled=true"):
+        folder = work / f"with{flags.replace(' ', '')}"
+        machine = Machine(binary, folder)
+        install = Step(0, f"helm install policyguard ./helm/policyguard --namespace gate{flags}")
+        with Desk(folder / "desk", machine) as desk:
+            shown = "\n".join(run([install], folder / "desk", folder)[0])
+            indented = re.findall(r"^  (KEY=|kubectl|curl)((?:.*\\\n)*.*)$", shown, re.MULTILINE)
+            found = [Step(0, first + rest) for first, rest in indented]
+            said = [" ".join(lines) for lines in run(found, folder / "desk", folder)]
+            desk.shutdown()
+        answers = [json.loads(one) for one in said if one]
+        came = [one["success"] for one in answers], "key" in answers[-1], machine.stop()
+        report.equal(f"the notes' commands work{flags}", came, ([True, False, True], True, None), f"{len(found)}")
+
+
+def document(report: Report, binary: Path, work: Path) -> None:
+    """The commands of the document, and what it says that comes."""
     text = DOCUMENT.read_text()
     first = steps(text.split(FIRST, 1)[1].split("\n## ", 1)[0])
     wrong = None if 0 < len(first) <= AT_MOST else f"{len(first)} commands"
@@ -105,8 +128,9 @@ def run(found: list[Step], place: Path, work: Path) -> list[list[str]]:
     for number, step in enumerate(found):
         lines += [f"{{ {step.command}\n}} 2>&1", f"echo; echo '{END} {number}'"]
     folder = work / "clone"
-    folder.mkdir()
-    (folder / "helm").symlink_to(release.ROOT / "helm")
+    folder.mkdir(exist_ok=True)
+    if not (folder / "helm").exists():
+        (folder / "helm").symlink_to(release.ROOT / "helm")
     script = "\n".join(lines)
     done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120)
     parts = re.split(rf"\n{END} \d+\n", done.stdout)[: len(found)]

@@ -105,10 +105,11 @@ class Machine:
     def _forward(self, rest: list[str]) -> str:
         self._flags(rest[:2])
         service = self._find("Service", rest[2].removeprefix("service/"))
+        here, _, there = rest[3].partition(":")
         ports = [str(port["port"]) for port in service["spec"]["ports"]]
-        if rest[3] not in ports:
+        if (there or here) not in ports:
             raise Wrong(f"the Service has {ports}")
-        return f"Forwarding from 127.0.0.1:{rest[3]} -> {rest[3]}\n"
+        return f"Forwarding from 127.0.0.1:{here} -> {there or here}\n"
 
     def _create(self, rest: list[str]) -> str:
         kind, form, name, *flags = rest
