@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import subprocess
 from pathlib import Path
 
 import helm_python
@@ -46,9 +45,11 @@ class Machine:
         if program == "helm":
             return self._helm(rest)
         verbs = {"get": self._get, "port-forward": self._forward, "create": self._create, "label": self._label}
-        verbs |= {"apply": self._apply, "logs": self._logs, "delete": self._delete}
+        verbs |= {"apply": self._apply, "wait": self._wait, "delete": self._delete}
         if rest[0] == "exec":
-            return self._exec(rest[1:], stdin)
+            return self._exec(rest[1:])
+        if rest[:2] == ["attach", "--stdin"]:
+            return self._attach(rest[1:], stdin)
         if rest[0] not in verbs:
             raise Wrong(f"`{rest[0]}` is not known here")
         return verbs[rest[0]](rest[1:]).encode()
@@ -150,25 +151,33 @@ class Machine:
         if server["namespace"] != self._namespace or not re.fullmatch(r"Bearer pg_\w{8}_\w{49}", value):
             raise Wrong(f"the agent cannot call: {server}, {value[:12]}")
 
-    def _exec(self, rest: list[str], stdin: bytes) -> bytes:
+    def _exec(self, rest: list[str]) -> bytes:
         at = rest.index("--")
         where, command = rest[:at], rest[at + 1 :]
-        if "policyguard-restore" in where:
-            folder = self._restore.folder("work")
-            script = command[-1].replace("/work/", f"{folder}/")
-            return subprocess.run([*command[:-1], script], input=stdin, check=True, capture_output=True).stdout
-        if "policyguard-0" not in where:
+        self._flags(where[:2])
+        if where[2:] != ["policyguard-0"]:
             raise Wrong(f"no such pod: {where}")
         done = self._pod.run(*command)
         if done.returncode:
             raise Wrong(done.stderr.decode())
         return done.stdout
 
-    def _logs(self, rest: list[str]) -> str:
-        done = self._restore.run()
+    def _wait(self, rest: list[str]) -> str:
+        self._flags(rest[:2])
+        return f"{self._waiting(rest[-1])} condition met\n"
+
+    def _attach(self, rest: list[str], stdin: bytes) -> bytes:
+        self._flags(rest[1:3])
+        self._waiting(f"pod/{rest[-1]}")
+        done = self._restore.run(stdin=stdin)
         if done.returncode:
             raise Wrong(done.stderr.decode())
-        return done.stdout.decode()
+        return done.stdout
+
+    def _waiting(self, name: str) -> str:
+        if self._restore is None or name != "pod/policyguard-restore":
+            raise Wrong(f"no such pod: {name}")
+        return name
 
     def _delete(self, rest: list[str]) -> str:
         return f'pod "{rest[-1]}" deleted\n'

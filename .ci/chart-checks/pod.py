@@ -185,12 +185,12 @@ class Pod:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{field}:"))
 
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
+    def run(self, *command: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess:
         """Runs a command inside, as `kubectl exec` would; without one, what the container is for, to its end."""
         self._give_volumes()
         given = command or ("policyguard", *self._container["args"])
         environment = self.environment() | variables
-        return subprocess.run(given, env=environment, preexec_fn=self._become, capture_output=True)
+        return subprocess.run(given, input=stdin, env=environment, preexec_fn=self._become, capture_output=True)
 
     def test(self) -> str | None:
         """What `helm test` would say, asked from this pod: the test has the same image."""
