@@ -57,11 +57,12 @@ def check(report: Report, binary: Path, work: Path) -> dict[str, dict[str, str]]
         report.step(f"{name}: lint", lint(values))
         report.step(f"{name}: snapshot", drift(name, rendered[name]))
     report.step("at least ten sets of values", None if len(rendered) >= 10 else str(len(rendered)), str(len(rendered)))
+    versions(report, binary)
     refusals(report)
     keys(report, binary)
     policies(report, rendered, binary, work)
     settings(report, binary)
-    stores(report, binary, work)
+    rendered["postgres"] = stores(report, binary, work)
     rollouts(report)
     in_a_cluster(report)
     packaged(report, work)
@@ -97,6 +98,15 @@ def drift(name: str, rendered: dict[str, str]) -> str | None:
     changed = difflib.unified_diff(before.splitlines(), text.splitlines(), str(file.name), "now", lineterm="", n=1)
     told = "\n".join(list(changed)[:40])
     return f"differs; look at it, then CHART_UPDATE=1 writes it\n{told}" if told else None
+
+
+def versions(report: Report, binary: Path) -> None:
+    """The chart is for the gateway that it is beside, and so is what its examples name."""
+    told = subprocess.run([binary, "version"], check=True, capture_output=True, text=True).stdout.split()[1]
+    described = yaml.safe_load((release.CHART / "Chart.yaml").read_text())
+    examples = "".join(file.read_text() for file in (release.CHART / "examples").glob("*.yaml"))
+    images = set(re.findall(r"image: \S+/policyguard:(\S+)", examples))
+    report.equal("the chart is for this gateway", ({described["appVersion"]} | images), {told}, told)
 
 
 def refusals(report: Report) -> None:
@@ -197,7 +207,7 @@ def settings(report: Report, binary: Path) -> None:
     report.equal("the settings that the chart sets itself are there", sorted(OWN - there), [])
 
 
-def stores(report: Report, binary: Path, work: Path) -> None:
+def stores(report: Report, binary: Path, work: Path) -> dict[str, str]:
     """PostgreSQL is refused as long as the gateway cannot do it; several replicas and the autoscaler wait for it."""
     described = yaml.safe_load((release.CHART / "Chart.yaml").read_text())["annotations"]["policyguard.dev/stores"]
     report.equal(
@@ -210,7 +220,8 @@ def stores(report: Report, binary: Path, work: Path) -> None:
     )
     many = {"storage": {"url": "postgres://store/policyguard"}, "replicas": 3, "autoscaling": {"enabled": True}}
     report.equal("with PostgreSQL replicas are not refused", release.refusal(many, later), None)
-    made = [one["kind"] for one in release.manifests(release.texts(many, later))]
+    rendered = release.texts(many, later)
+    made = [one["kind"] for one in release.manifests(rendered)]
     expected = {
         "Deployment": True,
         "HorizontalPodAutoscaler": True,
@@ -218,6 +229,7 @@ def stores(report: Report, binary: Path, work: Path) -> None:
         "PersistentVolumeClaim": False,
     }
     report.equal("they are a Deployment that scales", {kind: kind in made for kind in expected}, expected)
+    return rendered
 
 
 def annotations(values: dict) -> dict[str, str]:
