@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What .ci/mcp-conformance and .ci/mcp-clients have in common: programs installed once, outside the clone, and a gateway
-# that runs as long as the script. Sourced, not run; the script has gone to the root of the clone and set -euo pipefail.
+# What .ci/mcp-conformance, .ci/mcp-clients, .ci/chart and .ci/kagent have in common: programs installed once, outside
+# the clone, and commands run apart. Sourced, not run; the script has gone to the root of the clone and set -euo pipefail.
 
 CACHE="${CI_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/policyguard}"
 

@@ -37,6 +37,14 @@ def network(work: Path, names: list[str]) -> None:
     mount("--bind", str(hosts), "/etc/hosts")
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True)
 
