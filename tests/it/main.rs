@@ -28,6 +28,7 @@ mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
 mod configurations; // tests/cases/configurations.json: what is refused at start
+mod dashboards; // what Grafana and Prometheus ask for
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod demo; // the first minute of a new user
 mod docs; // what documents say of tests and each other
