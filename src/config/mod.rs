@@ -7,6 +7,7 @@ mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
+mod telemetry; // where traces go
 mod tokens; // whose tokens are believed
 mod typed; // texts become values
 mod values; // what was set, and what is wrong with it
@@ -19,7 +20,7 @@ use crate::domain::{LocalRole, Network, Secret};
 use crate::identity::Issuer;
 use crate::incidents;
 use crate::policy_admin::Loosening;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, TraceConfig};
 
 pub use check::{ConfigError, Unsafe};
 pub use load::{Flags, by_flags, load, plain_terminal, resolve};
@@ -167,6 +168,8 @@ pub struct Config {
     pub log_level: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceConfig>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// How many connections are held at once.

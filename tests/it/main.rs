@@ -66,4 +66,6 @@ mod storage; // the ports of the store
 mod support; // values and gateways to test with
 mod tls; // what stands between callers and listeners
 mod totp; // second factors of people
+#[cfg(feature = "otel")]
+mod traces; // what a collector is told
 mod trail; // helpers of the trail's tests
