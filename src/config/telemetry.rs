@@ -50,3 +50,57 @@ fn ratio(values: &mut Values<'_>) -> f64 {
         1.0
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{ConfigError, Flags, resolve};
+
+    fn of(variable: &str, value: &str) -> Result<Option<TraceConfig>, ConfigError> {
+        let environment = BTreeMap::from([(variable.to_owned(), value.to_owned())]);
+        resolve(&Flags::default(), &environment).map(|config| config.traces)
+    }
+
+    #[test]
+    fn a_collector_needs_a_build_that_can_trace() {
+        let found = of("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318");
+        if CAN_TRACE {
+            let config = found.unwrap().unwrap();
+            assert_eq!(config.endpoint, "http://otel:4318");
+            assert_eq!(config.service_name, "policyguard");
+        } else {
+            let fault = found.unwrap_err().to_string();
+            assert!(fault.contains("the feature `otel`"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_collector_has_a_base_address() {
+        for bad in [
+            "otel:4317",
+            "grpc://otel:4317",
+            "http://me:secret@otel:4318",
+        ] {
+            let fault = of("OTEL_EXPORTER_OTLP_ENDPOINT", bad).unwrap_err();
+            let fault = fault.to_string();
+            assert!(
+                fault.contains("`telemetry.otlp_endpoint` must be"),
+                "{fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_even_without_a_collector() {
+        assert_eq!(of("POLICYGUARD__TELEMETRY__SAMPLE_RATIO", "0.25"), Ok(None));
+        for ratio in ["1.5", "-0.1", "NaN", "inf", "a lot", ""] {
+            let fault = of("POLICYGUARD__TELEMETRY__SAMPLE_RATIO", ratio);
+            let fault = fault.unwrap_err().to_string();
+            assert!(fault.contains("a number from 0 to 1"), "{fault}");
+        }
+        let fault = of("OTEL_SERVICE_NAME", "a\nb").unwrap_err().to_string();
+        assert!(fault.contains("`telemetry.service_name`"), "{fault}");
+    }
+}

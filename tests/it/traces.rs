@@ -79,7 +79,7 @@ async fn a_call_over_mcp_is_a_span_in_the_trace_of_its_header() {
         ("gen_ai.tool.name", "list_services"),
         ("policyguard.door", "mcp"),
         ("policyguard.effect", "allow"),
-        ("policyguard.code", "mode_allowed"),
+        ("policyguard.code", "rule_allow"),
         ("policyguard.mode", "NORMAL"),
         ("policyguard.policy_version", "1"),
     ];
@@ -90,8 +90,8 @@ async fn a_call_over_mcp_is_a_span_in_the_trace_of_its_header() {
     assert_eq!(call.resource["service.version"], env!("CARGO_PKG_VERSION"));
     // The records of the call name the trace, and the trace names the records.
     let action_id = call.says("policyguard.action_id").unwrap();
-    let trail = house.get("/api/v1/audit").await;
-    let records = trail.body["records"].as_array().unwrap().clone();
+    let trail = house.get("/api/v1/audit?view=records").await;
+    let records = trail.body["entries"].as_array().unwrap().clone();
     let of_call = records
         .iter()
         .filter(|record| record["action_id"] == json!(action_id));

@@ -115,14 +115,9 @@ impl Mcp {
         }
     }
 
-    async fn post(
-        &self,
-        mut parts: Parts,
-        body: Body,
-        mut guest: Guest,
-    ) -> Result<Response, Fault> {
+    async fn post(&self, mut parts: Parts, body: Body, guest: Guest) -> Result<Response, Fault> {
         let mut message = self.read(&parts.headers, body).await?;
-        guest.follow(&message.span);
+        let guest = guest.followed_by(&message.span);
         if let Some(bare) = message.bare.take()
             && self.road.takes_bare(&bare)
         {

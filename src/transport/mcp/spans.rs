@@ -39,11 +39,15 @@ impl Mcp {
 }
 
 impl Guest {
-    /// What it asks is told by this span, and its records name the trace.
-    pub(super) fn follow(&mut self, span: &Span) {
-        if let Some(trace_id) = span.trace_id() {
-            self.caller = self.caller.clone().traced(trace_id);
-            self.span = span.clone();
+    /// The same: this span tells what it asks, and its records name the trace.
+    pub(super) fn followed_by(self, span: &Span) -> Self {
+        match span.trace_id() {
+            None => self,
+            Some(trace_id) => Self {
+                caller: self.caller.traced(trace_id),
+                span: span.clone(),
+                ..self
+            },
         }
     }
 }
