@@ -6,6 +6,10 @@ use prometheus_client::registry::Registry;
 
 /// How many spans went where; a clone counts on the same figures.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "otel"),
+    expect(dead_code, reason = "a build without spans has none to count")
+)]
 pub struct TraceMetrics {
     spans: Family<[(&'static str, &'static str); 1], Counter>,
     /// The collector took them.

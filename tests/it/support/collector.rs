@@ -145,10 +145,13 @@ fn read(body: &[u8]) -> Vec<Seen> {
 
 fn texts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
     let text = |attribute: KeyValue| {
-        let value = match attribute.value.unwrap().value.unwrap() {
-            Value::StringValue(text) => text,
-            Value::IntValue(number) => number.to_string(),
-            other => panic!("{other:?}"),
+        let value = attribute.value.unwrap().value.unwrap();
+        let value = if let Value::StringValue(text) = value {
+            text
+        } else if let Value::IntValue(number) = value {
+            number.to_string()
+        } else {
+            panic!("{value:?}")
         };
         (attribute.key, value)
     };
@@ -156,5 +159,7 @@ fn texts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
