@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use crate::audit::{ChangeError, ChangeNote};
 use crate::config::{AuthMode, Config};
 use crate::decision_point::Gate;
 use crate::domain::{AgentId, ApiKey, Digest, Holder, KeyId, Role, Timestamp, User, UserStatus};
-use crate::identity::{Book, BookEdit, KeyText, Keys, NewKey};
+use crate::identity::{Book, BookEdit, Kept, Keys, NewKey};
 
+use super::given_keys::{self, ended};
 use super::{App, OpenError};
 
 /// The file in the data directory, as long as the key was not used.
@@ -56,7 +57,7 @@ impl App {
         }
         let now = self.gate.clock().now();
         if let Some(file) = &config.bootstrap_key_file {
-            let text = configured(file)?;
+            let text = given_keys::read("credentials.bootstrap_key_file", file)?;
             let needed = self.put(&text.key_id, text.digest, None, now).await?;
             return Ok(if needed {
                 FirstKey::Configured(file.clone())
@@ -96,7 +97,7 @@ impl App {
             if book.has_admin(now) {
                 return Err(());
             }
-            let live = |kept: &&crate::identity::Kept| {
+            let live = |kept: &&Kept| {
                 kept.key.bootstrap && kept.key.is_live(now) && kept.key.key_id != *key_id
             };
             let mut keys: Vec<ApiKey> = book
@@ -141,15 +142,6 @@ fn waits(book: &Book, now: Timestamp) -> bool {
     book.any(|kept| kept.key.bootstrap && kept.key.is_live(now) && kept.last_used_at().is_none())
 }
 
-fn ended(key: &ApiKey, now: Timestamp) -> ApiKey {
-    ApiKey {
-        revision: key.revision + 1,
-        revoked_at: Some(now),
-        revocation_reason: Some("another one took its place".to_owned()),
-        ..key.clone()
-    }
-}
-
 /// The person behind the key, if it is not there yet.
 fn behind(book: &Book, person: &AgentId, now: Timestamp) -> Vec<User> {
     if book.user(person).is_some() {
@@ -165,33 +157,6 @@ fn behind(book: &Book, person: &AgentId, now: Timestamp) -> Vec<User> {
         created_by: "gateway".to_owned(),
         updated_at: now,
     }]
-}
-
-/// The key that the configuration names.
-fn configured(file: &Path) -> Result<KeyText, OpenError> {
-    let name = file.display();
-    let unsafe_ = |why: String| OpenError::Unsafe(why);
-    let metadata = fs::metadata(file).map_err(|fault| {
-        unsafe_(format!(
-            "the bootstrap key `{name}` cannot be read: {fault}"
-        ))
-    })?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let why = format!("`{name}` can be read by others (mode {mode:o}); run `chmod 600` on it");
-        return Err(unsafe_(why));
-    }
-    let text = fs::read_to_string(file).map_err(|fault| {
-        unsafe_(format!(
-            "the bootstrap key `{name}` cannot be read: {fault}"
-        ))
-    })?;
-    KeyText::read(text.trim()).ok_or_else(|| {
-        unsafe_(format!(
-            "`{name}` does not hold a key: `pg_`, 8 characters, `_` and 49 more, of which the last 6 are a checksum; \
-             make one with `policyguard keys new`"
-        ))
-    })
 }
 
 fn write(file: &Path, text: &str) -> std::io::Result<()> {

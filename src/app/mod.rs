@@ -3,6 +3,7 @@
 mod bootstrap; // the first administrator's key
 mod doors; // what is served where
 mod figures; // what is measured
+mod given_keys; // keys that files give
 mod identities; // who is believed to be who
 mod places; // where things are
 mod rooms; // the road through the rooms
@@ -18,7 +19,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{ChangeNote, Inspector, Recorder};
+use crate::audit::{AuditError, ChangeNote, Inspector, Recorder};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::decision_point::Gate;
@@ -229,6 +230,17 @@ impl App {
         self.stop.clone()
     }
 
+    /// Says in the trail that what stands before came from a backup.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub async fn note_restore(&self, records: u64, head: &str) -> Result<(), AuditError> {
+        let note = ChangeNote::new("restore", "gateway")
+            .with("records", json!(records))
+            .with("head", json!(head));
+        self.recorder.change(note, Vec::new(), None).await.map(drop)
+    }
+
     /// Ends the gateway: running calls end, the trail is sealed with a `stop` record and synced.
     pub async fn close(self) {
         self.stop.cancel();
@@ -266,6 +278,8 @@ impl From<StoreError> for OpenError {
             StoreError::Owned { .. } => Self::Owned(error.to_string()),
             StoreError::KeyExposed { .. } => Self::Unsafe(error.to_string()),
             StoreError::Absent(_)
+            | StoreError::Taken(_)
+            | StoreError::NoBackup(_)
             | StoreError::File { .. }
             | StoreError::KeyMalformed(_)
             | StoreError::KeyMissing(_)

@@ -231,7 +231,7 @@ async fn verify(trail: &Trail, format: Format) -> Result<Exit, CliError> {
 }
 
 /// Shows on a terminal how far the verification is.
-fn progress(records: u64) {
+pub(super) fn progress(records: u64) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() && records.is_multiple_of(10_000) {
         drop(write!(stderr, "\r{records} records"));

@@ -4,6 +4,7 @@ mod agent; // agent list | show | register | suspend | reinstate
 mod audit; // audit tail | query | verify
 mod audit_page; // its pages
 mod audit_stream; // audit stream
+mod backup; // backup, restore
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
@@ -12,8 +13,10 @@ mod descriptors; // how many files may be open
 mod exit; // exit codes
 mod health; // health
 mod incidents; // incidents list | show | ack | resolve
+mod init; // init
 mod keys; // credentials
 mod lockdown; // lockdown on | off | --drill
+mod man; // man
 mod mode; // mode get | set
 mod output; // text for people, JSON for machines
 mod policy; // policy check | simulate | explain | test
@@ -122,6 +125,8 @@ enum Command {
     Stdio(stdio::Identity),
     /// Tell in half a minute what a gateway is for, with a gateway of its own
     Demo(demo::DemoArgs),
+    /// Write a configuration, a policy and its tests, to be changed from there
+    Init(init::InitArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -140,6 +145,10 @@ enum Command {
     Audit(audit::AuditArgs),
     /// See and settle what somebody should look at
     Incidents(incidents::IncidentsArgs),
+    /// Write everything that the data directory keeps into one file, also while a gateway works on it
+    Backup(backup::BackupArgs),
+    /// Put a backup into a data directory that has no store
+    Restore(backup::RestoreArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
     /// Ask a running gateway whether it is well
@@ -151,6 +160,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual pages
+    Man(man::ManArgs),
     /// Print the version
     Version,
 }
@@ -200,6 +211,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             )?;
             return Ok(Exit::Ok);
         }
+        Some(Command::Man(args)) => return man::run(Cli::command(), args),
+        Some(Command::Init(args)) => return init::run(args, format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
@@ -229,10 +242,18 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Policy(args)) => block_on(policy::run(&find, &args, format)),
         Some(Command::Audit(args)) => block_on(audit::run(&find, &args, format)),
         Some(Command::Incidents(args)) => block_on(incidents::run(&find, &args, format)),
+        Some(Command::Backup(args)) => backup::back_up(&find, &args, format),
+        Some(Command::Restore(args)) => block_on(backup::restore(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
-        Some(Command::Completions { .. } | Command::Version | Command::Demo(_)) => Ok(Exit::Ok),
+        Some(
+            Command::Completions { .. }
+            | Command::Version
+            | Command::Man(_)
+            | Command::Init(_)
+            | Command::Demo(_),
+        ) => Ok(Exit::Ok),
     }
 }
 

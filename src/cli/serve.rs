@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{App, FirstKey};
+use crate::app::{App, FirstKey, OpenError};
 use crate::config::{AuthMode, Config, Transport};
 use crate::domain::LocalRole;
 use crate::transport::{Doors, Limits, ServeError, Tls, TlsError, serve};
@@ -36,8 +36,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         }
     };
     let mut tasks = app.start_tasks();
-    let first = app.first_key(config, std::io::stderr().is_terminal()).await;
-    let first = match first {
+    let first = match keys(config, &app).await {
         Ok(first) => first,
         Err(fault) => {
             tasks.shutdown().await;
@@ -70,6 +69,12 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     tasks.shutdown().await;
     app.close().await;
     Ok(Exit::Ok)
+}
+
+/// Sees to the keys that files give, and to the first administrator's.
+async fn keys(config: &Config, app: &App) -> Result<FirstKey, OpenError> {
+    app.take_catalog_key(config).await?;
+    app.first_key(config, std::io::stderr().is_terminal()).await
 }
 
 /// The doors that are configured.

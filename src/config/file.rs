@@ -98,6 +98,8 @@ impl Reading<'_> {
                     self.value(&key, inner);
                 }
             }
+            // A section whose settings are all left out.
+            (None, Value::Null) if below(key).next().is_some() => {}
             (None, _) => self.unknown(key),
             (Some(_), Value::String(text)) => self.set(key, text.clone()),
             (Some(_), Value::Number(number)) => self.set(key, number.to_string()),
@@ -120,17 +122,21 @@ impl Reading<'_> {
     }
 
     fn unknown(&mut self, key: &str) {
-        let section = format!("{key}.");
-        let mut below = SETTINGS
-            .iter()
-            .map(|setting| setting.key)
-            .filter(|known| known.starts_with(&section));
-        let hint = below.next().map_or_else(
+        let hint = below(key).next().map_or_else(
             || suggestion(key, SETTINGS.iter().map(|setting| setting.key)),
             |first| format!("; it is a section, with `{first}` and others in it"),
         );
         self.problem(&format!("unknown setting `{key}`{hint}"));
     }
+}
+
+/// The settings of a section.
+fn below(section: &str) -> impl Iterator<Item = &'static str> {
+    let keys = SETTINGS.iter().map(|setting| setting.key);
+    keys.filter(move |key| {
+        key.strip_prefix(section)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 /// The texts of a list, joined by commas.

@@ -8,6 +8,7 @@ mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
 mod telemetry; // where traces go
+mod template; // a file to begin with
 mod tokens; // whose tokens are believed
 mod typed; // texts become values
 mod values; // what was set, and what is wrong with it
@@ -25,6 +26,7 @@ use crate::telemetry::{LogFormat, TraceConfig};
 pub use check::{ConfigError, Unsafe};
 pub use load::{Flags, by_flags, load, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
+pub use template::template;
 
 /// Who is believed to be who (`spec/identity.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,8 @@ pub struct Config {
     pub insecure: bool,
     /// A key that opens a gateway which has no administrator yet.
     pub bootstrap_key_file: Option<PathBuf>,
+    /// A key that may list every tool and call none.
+    pub catalog_key_file: Option<PathBuf>,
     /// Whose tokens are believed.
     pub issuers: Vec<Issuer>,
     /// Whether an agent that nobody knows is registered by its first call.

@@ -118,6 +118,13 @@ pub const SETTINGS: &[Setting] = &[
         "file with a key that is admin until there is another; empty: one is made at the first start",
     ),
     row(
+        "credentials.catalog_key_file",
+        None,
+        None,
+        "",
+        "file with a key that may list every tool and call none, for clients that discover tools; empty: none",
+    ),
+    row(
         "jwt.issuers",
         None,
         None,

@@ -62,6 +62,7 @@ pub(super) fn typed(
         auth,
         insecure,
         bootstrap_key_file,
+        catalog_key_file,
     } = Trust::read(values);
     let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
@@ -83,6 +84,7 @@ pub(super) fn typed(
         auth,
         insecure,
         bootstrap_key_file,
+        catalog_key_file,
         issuers,
         auto_register,
         mcp_role,
@@ -158,22 +160,27 @@ struct Trust {
     auth: AuthMode,
     insecure: bool,
     bootstrap_key_file: Option<PathBuf>,
+    catalog_key_file: Option<PathBuf>,
 }
 
 impl Trust {
     fn read(values: &mut Values<'_>) -> Self {
         values.word("auth", "`local` or `credentials`", &AUTH);
         let (auth, insecure) = (auth(values), yes_or_no("insecure", values));
-        let file = values.text("credentials.bootstrap_key_file");
-        if auth == AuthMode::Local && !file.is_empty() {
-            let wanted =
-                "unset: with `auth: local` nobody is asked for a key; set `auth: credentials`";
-            values.wrong("credentials.bootstrap_key_file", wanted);
-        }
+        let mut key_file = |key| {
+            let file = values.text(key);
+            if auth == AuthMode::Local && !file.is_empty() {
+                let wanted =
+                    "unset: with `auth: local` nobody is asked for a key; set `auth: credentials`";
+                values.wrong(key, wanted);
+            }
+            (!file.is_empty()).then(|| PathBuf::from(file))
+        };
         Self {
             auth,
             insecure,
-            bootstrap_key_file: (!file.is_empty()).then(|| PathBuf::from(file)),
+            bootstrap_key_file: key_file("credentials.bootstrap_key_file"),
+            catalog_key_file: key_file("credentials.catalog_key_file"),
         }
     }
 }

@@ -6,6 +6,7 @@ mod canonical; // one way to write JSON for hashing
 mod context; // what we found out, apart from what the caller says
 mod credential; // keys and the people behind them
 mod digest; // one way to hash
+mod file_mode; // who may read a secret's file
 mod id; // names for agents, actions, policies
 mod incident; // what somebody should look at
 mod local_role; // what models may do in local mode
@@ -30,6 +31,7 @@ pub use context::{
 };
 pub use credential::{ApiKey, Holder, KeyId, User, UserStatus};
 pub use digest::Digest;
+pub use file_mode::shows_secret;
 pub use id::{
     ActionId, AgentId, AuditId, CorrelationId, IdError, IdSequence, IncidentId, PolicyId,
     RESERVED_AGENTS,

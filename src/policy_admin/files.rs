@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::policy::{MAX_FILE_BYTES, MAX_TOTAL_BYTES, Source};
 
 /// What runs without configuration and without a file.
-const DEFAULT_POLICY: &str = include_str!("../../policies/default.yaml");
+pub const DEFAULT_POLICY: &str = include_str!("../../policies/default.yaml");
+/// Its test suite.
+pub const DEFAULT_SUITE: &str = include_str!("../../policies/default.test.yaml");
 /// The name under which findings and records speak of it.
 pub const EMBEDDED_NAME: &str = "policies/default.yaml (built in)";
 /// The most files of one folder.

@@ -8,7 +8,9 @@ mod store; // port: stored versions
 mod watch; // files that change
 
 pub use compiler::Compiler;
-pub use files::{EMBEDDED_NAME, ReadError, embedded, is_policy, read, suites};
+pub use files::{
+    DEFAULT_POLICY, DEFAULT_SUITE, EMBEDDED_NAME, ReadError, embedded, is_policy, read, suites,
+};
 pub use release::{Activation, Release};
 pub use runtime::{
     Candidate, DOOR, Ingredients, RuntimeFault, Unfit, files_as_text, files_of_text, read_runtime,

@@ -30,6 +30,15 @@ pub enum StoreError {
     /// There is no store where one is to be read.
     #[error("there is no store at `{}`; name its directory with --data-dir", .0.display())]
     Absent(PathBuf),
+    /// Something is where something new was to be written.
+    #[error(
+        "`{}` is there already; nothing is written over: move it away, or choose another place",
+        .0.display()
+    )]
+    Taken(PathBuf),
+    /// A file is no backup.
+    #[error("`{}` is no backup; make one with `policyguard backup FILE`", .0.display())]
+    NoBackup(PathBuf),
     /// Others can read the store key.
     #[error("`{}` can be read by others (mode {mode:o}); run `chmod 600` on it", path.display())]
     KeyExposed {

@@ -49,10 +49,19 @@ pub(super) fn load(path: &Path) -> Result<Secret, StoreError> {
     Ok(Secret::new(bytes))
 }
 
-/// Makes the key under another name first, so that a key file is whole or not there.
+/// Makes the key of a new store.
 fn make(dir: &Path, path: &Path) -> Result<Secret, StoreError> {
-    let draft = dir.join("store.key.new");
     let bytes = random()?;
+    put(dir, path, &bytes)?;
+    Ok(Secret::new(bytes.to_vec()))
+}
+
+/// Writes the key into a file that is whole or not there.
+pub(super) fn put(dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() != LENGTH {
+        return Err(StoreError::KeyMalformed(path.to_owned()));
+    }
+    let draft = dir.join("store.key.new");
     let written = OpenOptions::new()
         .write(true)
         .create(true)
@@ -60,13 +69,12 @@ fn make(dir: &Path, path: &Path) -> Result<Secret, StoreError> {
         .mode(0o600)
         .open(&draft)
         .and_then(|mut file| {
-            file.write_all(&bytes)?;
+            file.write_all(bytes)?;
             file.sync_all()
         });
     written.map_err(StoreError::file("write", &draft))?;
     fs::rename(&draft, path).map_err(StoreError::file("write", path))?;
-    sync_dir(dir)?;
-    Ok(Secret::new(bytes.to_vec()))
+    sync_dir(dir)
 }
 
 /// 16 random hex digits.

@@ -1,5 +1,6 @@
 //! The store: SQLite in a data directory that one process owns. The only home of SQL.
 
+mod backup; // everything in one file, and its way back
 mod error; // what can go wrong
 mod key; // the store key
 mod owner; // one process a directory
@@ -13,6 +14,7 @@ use crate::audit::{Cursors, Trail, TrailReader};
 use crate::domain::Secret;
 use crate::incidents::IncidentStore;
 
+pub use backup::{back_up, restore};
 pub use error::StoreError;
 pub use owner::{Owner, owner_pid};
 pub use room::{Room, Space};

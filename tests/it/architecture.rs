@@ -158,6 +158,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("base64", &["cli", "identity/jwt"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("crc32fast", &["identity/key_text"]),
     ("futures_core", &["transport"]),

@@ -135,4 +135,6 @@ cases! {
     the_trail_is_read_and_verified: "audit",
     changed_records_are_named: "tampering",
     starts_that_cannot_be_served_are_refused: "start",
+    a_folder_to_begin_with_is_written_and_never_over: "init",
+    everything_is_backed_up_and_brought_back: "backup",
 }

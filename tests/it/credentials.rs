@@ -1,13 +1,16 @@
 //! `auth: credentials`: every caller is who its credential says, and nobody else.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
-use policyguard::app::FirstKey;
+use policyguard::app::{FirstKey, OpenError};
+use policyguard::config::Config;
 use policyguard::domain::Role;
-use policyguard::identity::{Algorithm, Issuer, KeyPlace, RoleClaim};
+use policyguard::identity::{Algorithm, Issuer, KeyPlace, NewKey, RoleClaim};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -219,6 +222,69 @@ async fn pep_and_catalog_keys_do_the_one_thing_that_they_are_for() {
         "{shown:?}"
     );
     assert_eq!(pep.get("/api/v1/audit").await.status, 403);
+}
+
+/// The gateway, its catalogue's key taken from this file.
+async fn with_catalog_key(file: &Path) -> (House, String, Result<(), OpenError>) {
+    let file = file.to_owned();
+    let configure = |config: &mut Config| config.catalog_key_file = Some(file);
+    let (house, admin) = House::asking(configure).await;
+    let taken = house.app.take_catalog_key(house.config()).await;
+    (house, admin, taken)
+}
+
+fn write_key(file: &Path) -> String {
+    let key = NewKey::random().unwrap().text;
+    fs::write(file, format!("{key}\n")).unwrap();
+    fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+    key
+}
+
+#[tokio::test]
+async fn the_catalogues_key_comes_from_a_file_and_ends_with_the_next_one() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("catalog-key");
+    let first = write_key(&file);
+    let (house, admin, taken) = with_catalog_key(&file).await;
+    taken.unwrap();
+    let catalog = house.showing(&first);
+    let shown = catalog.over_mcp().tools().await;
+    assert!(shown.iter().any(|tool| tool == "delete_database"));
+    let answer = catalog.execute("list_services", json!({})).await;
+    assert_eq!(answer["code"], "role_required", "{answer}");
+    // A start with the same key changes nothing.
+    let keys = || house.showing(&admin).get("/api/v1/keys");
+    let before = keys().await.body["keys"].clone();
+    house.app.take_catalog_key(house.config()).await.unwrap();
+    let after = keys().await.body["keys"].clone();
+    let ids = |keys: &Value| keys.as_array().map(Vec::len);
+    assert_eq!((ids(&after), ids(&before)), (Some(2), Some(2)));
+
+    let second = write_key(&file);
+    house.app.take_catalog_key(house.config()).await.unwrap();
+    assert_eq!(
+        house.showing(&first).get("/tools/catalog").await.status,
+        401
+    );
+    assert_eq!(
+        house.showing(&second).get("/tools/catalog").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_read_or_that_holds_no_key_gives_none() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("catalog-key");
+    let key = write_key(&file);
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let (house, _, taken) = with_catalog_key(&file).await;
+    assert!(matches!(taken, Err(OpenError::Unsafe(why)) if why.contains("chmod 600")));
+    assert_eq!(house.showing(&key).get("/tools/catalog").await.status, 401);
+    fs::write(&file, "secret").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let taken = house.app.take_catalog_key(house.config()).await;
+    assert!(matches!(taken, Err(OpenError::Unsafe(why)) if why.contains("does not hold a key")));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod audit_stream; // the trail as it is followed
 mod audit_tamper; // the trail as it is forged
 mod authzen; // questions of other gateways
 mod audit_views; // the trail as people read it
+mod backup;
 mod callers; // who may do what
 mod callers_with_keys; // who may do what with which credential
 mod credentials; // who is who

@@ -5,6 +5,7 @@
 
 mod agents; // the registry
 mod audit; // port `AuditStore`
+pub(super) mod backup; // one file that holds a store
 mod incidents; // port `IncidentStore`
 mod keys; // port `KeyStore`
 mod log; // the write-ahead log: sync and upkeep

@@ -1,8 +1,8 @@
 //! TLS of the listeners: one pair of files, read at start and again when they change (`spec/operations.md`).
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
+
+use crate::domain::shows_secret;
 
 /// How often the files are looked at.
 ///
@@ -163,8 +165,9 @@ impl Files {
             source,
         };
         let (cert_bytes, _) = bytes(cert).map_err(|fault| unread("tls.cert", cert, fault))?;
-        let (key_bytes, mode) = bytes(key).map_err(|fault| unread("tls.key", key, fault))?;
-        if mode & 0o077 != 0 {
+        let (key_bytes, metadata) = bytes(key).map_err(|fault| unread("tls.key", key, fault))?;
+        let mode = metadata.mode() & 0o777;
+        if shows_secret(mode, metadata.uid(), metadata.gid()) {
             return Err(TlsError::Exposed {
                 path: key.to_owned(),
                 mode,
@@ -212,15 +215,15 @@ impl Files {
 }
 
 /// The bytes of a file and its permissions, never more than a pair has.
-fn bytes(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+fn bytes(path: &Path) -> io::Result<(Vec<u8>, Metadata)> {
     let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode() & 0o777;
+    let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     file.take(MOST + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
         return Err(io::Error::other("it is longer than 1 MiB"));
     }
-    Ok((bytes, mode))
+    Ok((bytes, metadata))
 }
 
 /// What a pair that cannot be read looks like: the same as long as the reason is.
