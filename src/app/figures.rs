@@ -110,12 +110,12 @@ pub(super) fn kept(
 pub(super) fn traces(metrics: &mut Metrics, config: &Config) -> Result<Traces, OpenError> {
     let figures = TraceMetrics::default();
     metrics.add(|registry| figures.register(registry), || ());
-    let Some(config) = &config.traces else {
+    let Some(traces) = &config.traces else {
         return Ok(Traces::default());
     };
-    let collector = Collector::at(&config.endpoint);
+    let collector = Collector::at(&traces.endpoint, &config.trace_headers);
     let collector = collector.map_err(|fault| OpenError::Internal(fault.to_string()))?;
-    Ok(Traces::start(config, Arc::new(collector), &figures))
+    Ok(Traces::start(traces, Arc::new(collector), &figures))
 }
 
 /// The figures of the doors.

@@ -174,6 +174,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where traces go, if anywhere.
     pub traces: Option<TraceConfig>,
+    /// What their collector is shown besides (`OTEL_EXPORTER_OTLP_HEADERS`).
+    pub trace_headers: Vec<(String, Secret)>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// How many connections are held at once.

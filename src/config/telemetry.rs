@@ -1,6 +1,9 @@
 //! Where traces go.
 
-use crate::outbound::check_collector;
+use percent_encoding::percent_decode_str;
+
+use crate::domain::Secret;
+use crate::outbound::{check_collector, check_header};
 use crate::telemetry::{CAN_TRACE, TraceConfig};
 
 use super::values::Values;
@@ -31,6 +34,30 @@ pub(super) fn traces(values: &mut Values<'_>) -> Option<TraceConfig> {
         endpoint: endpoint.to_owned(),
         service_name,
         sample_ratio,
+    })
+}
+
+/// The variable with what a collector wants to be shown, as `authorization=Bearer%20…`. It is no setting: those are
+/// shown to whoever may read them.
+pub(super) const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+
+/// The headers of this list, as OpenTelemetry writes it: `name=value`, comma-separated, values percent-encoded.
+pub(super) fn headers(text: &str, problems: &mut Vec<String>) -> Vec<(String, Secret)> {
+    let pair = |item: &str| {
+        let (name, value) = item.split_once('=')?;
+        let value: Vec<u8> = percent_decode_str(value.trim()).collect();
+        check_header(name.trim(), &value).then(|| (name.trim().to_owned(), Secret::new(value)))
+    };
+    let items = text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty());
+    let pairs: Option<Vec<_>> = items.map(pair).collect();
+    pairs.unwrap_or_else(|| {
+        // Not what was written: it may be a password.
+        let wanted = "headers as `name=value`, comma-separated, values percent-encoded";
+        problems.push(format!("`{HEADERS}` must be {wanted} (environment)"));
+        Vec::new()
     })
 }
 
@@ -89,6 +116,24 @@ mod tests {
                 fault.contains("`telemetry.otlp_endpoint` must be"),
                 "{fault}"
             );
+        }
+    }
+
+    #[test]
+    fn headers_are_a_list_whose_values_nobody_is_shown() {
+        let list = "authorization=Bearer%20a=b, x-scope = team ,";
+        let mut problems = Vec::new();
+        let found = headers(list, &mut problems);
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
+        let wanted: [(&str, &[u8]); 2] = [("authorization", b"Bearer a=b"), ("x-scope", b"team")];
+        assert_eq!((found, problems), (wanted.to_vec(), Vec::new()));
+        for bad in ["secret-thing", "a b=secret-thing", "a=secret-thing%0a"] {
+            let fault = of(HEADERS, bad).unwrap_err().to_string();
+            assert!(fault.contains("`name=value`"), "{fault}");
+            assert!(!fault.contains("secret-thing"), "{fault}");
         }
     }
 

@@ -91,6 +91,7 @@ pub(super) fn typed(
         log_level: values.text("log.level").to_owned(),
         log_format,
         traces,
+        trace_headers: Vec::new(),
         body_limit,
         connections,
         per_address,

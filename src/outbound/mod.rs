@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub use events::{Event, EventReader};
 pub use key_sets::{KeySets, check_key_address};
 pub use message::Headers;
-pub use spans::{Collector, check_collector};
+pub use spans::{Collector, check_collector, check_header};
 
 /// Why a gateway gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
 
+use crate::domain::Secret;
 use crate::telemetry::{NotTaken, Post, Posting};
 
 use super::{OutboundError, commonly, innermost, without_certificates};
@@ -20,17 +22,20 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// The collector at this base address, `http://HOST:PORT` or `https://HOST:PORT`.
+    /// The collector at this base address, `http://HOST:PORT` or `https://HOST:PORT`, that is shown these headers.
     ///
     /// # Errors
     /// When that is no address, or the system gives no client.
-    pub fn at(base: &str) -> Result<Self, OutboundError> {
+    pub fn at(base: &str, shown: &[(String, Secret)]) -> Result<Self, OutboundError> {
         let url = url(base).map_err(OutboundError::NoClient)?;
         let builder = if url.scheme() == "https" {
             commonly()
         } else {
             without_certificates()
         };
+        let headers = shown.iter();
+        let headers = headers.filter_map(|(name, value)| header(name, value.expose()));
+        let builder = builder.default_headers(headers.collect());
         let client = builder.timeout(DEADLINE).build();
         let client = client.map_err(|fault| OutboundError::NoClient(innermost(&fault)))?;
         Ok(Self { client, url })
@@ -66,6 +71,19 @@ impl Post for Collector {
 /// When it is none.
 pub fn check_collector(base: &str) -> Result<(), String> {
     url(base).map(drop)
+}
+
+/// Whether a request can have this header.
+#[must_use]
+pub fn check_header(name: &str, value: &[u8]) -> bool {
+    header(name, value).is_some()
+}
+
+fn header(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let mut value = HeaderValue::from_bytes(value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
 }
 
 fn url(base: &str) -> Result<Url, String> {

@@ -172,7 +172,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["telemetry/traces"]),
     ("opentelemetry_proto", &["telemetry/traces"]),
     ("opentelemetry_sdk", &["telemetry/traces"]),
-    ("percent_encoding", &["transport", "cli"]),
+    (
+        "percent_encoding",
+        &["transport", "config/telemetry", "cli"],
+    ),
     (
         "prometheus_client",
         &[

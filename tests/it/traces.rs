@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
+use futures_core::Stream as _;
 use policyguard::telemetry::TraceConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -352,6 +353,10 @@ async fn the_program_exports_over_stdio_and_sends_the_last_spans_before_it_ends(
         .current_dir(dir.path())
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.config().endpoint)
         .env("OTEL_SERVICE_NAME", "gateway-over-stdio")
+        .env(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%20of-a-test",
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -376,6 +381,27 @@ async fn the_program_exports_over_stdio_and_sends_the_last_spans_before_it_ends(
     let call = named(&spans, "tools/call list_services");
     assert_eq!(call.trace, "1".repeat(32));
     assert_eq!(call.resource["service.name"], "gateway-over-stdio");
+    assert_eq!(call.shown.as_deref(), Some("Bearer of-a-test"));
     check(call, &[("policyguard.door", "stdio")]);
     assert_eq!(parts(&spans, call), STATIONS);
+}
+
+#[tokio::test]
+async fn a_stream_is_a_span_until_it_is_open_and_what_it_looks_up_later_is_none() {
+    let collector = Collector::start().await;
+    let house = traced(collector.config()).await;
+    let stream = house.open_path("/api/v1/audit/stream", None).await;
+    assert_eq!(stream.status(), 200);
+    let body = json!({ "tool_name": "list_services", "arguments": {} });
+    house.post("/tools/execute", &body).await;
+    let mut pieces = stream.into_body().into_data_stream();
+    let mut heard = String::new();
+    while !heard.contains("list_services") {
+        let piece = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
+        heard += &String::from_utf8_lossy(&piece.await.unwrap().unwrap());
+    }
+    let spans = collector.spans(1 + ALLOWED + 1 + ALLOWED).await;
+    let opened = named(&spans, "GET /api/v1/audit/stream");
+    assert_eq!(parts(&spans, opened), ["execute_tool stream_audit"]);
+    check(opened, &[("http.response.status_code", "200")]);
 }

@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     /// From when to when, in nanoseconds.
     pub(crate) time: (u64, u64),
     pub(crate) resource: BTreeMap<String, String>,
+    /// What the collector was shown as credential.
+    pub(crate) shown: Option<String>,
 }
 
 impl Seen {
@@ -75,7 +77,13 @@ impl Collector {
                 taken.refusals -= 1;
                 return StatusCode::SERVICE_UNAVAILABLE;
             }
-            taken.spans.extend(read(&body));
+            let shown = headers.get("authorization");
+            let shown = shown.map(|value| value.to_str().unwrap().to_owned());
+            let came = read(&body).into_iter().map(|span| Seen {
+                shown: shown.clone(),
+                ..span
+            });
+            taken.spans.extend(came);
             StatusCode::OK
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -137,6 +145,7 @@ fn read(body: &[u8]) -> Vec<Seen> {
                 failed: status.code == SpanStatus::Error as i32,
                 time: (span.start_time_unix_nano, span.end_time_unix_nano),
                 resource: resource.clone(),
+                shown: None,
             });
         }
     }
