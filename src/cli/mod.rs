@@ -8,10 +8,13 @@ mod backup; // backup, restore
 mod client; // where a command finds its gateway
 mod cloud; // cloud reset
 mod config; // config show
+mod connect; // connect
 mod demo; // demo
 mod descriptors; // how many files may be open
+mod doctor; // doctor
 mod exit; // exit codes
 mod health; // health
+mod hook; // hook claude-code
 mod incidents; // incidents list | show | ack | resolve
 mod init; // init
 mod keys; // credentials
@@ -127,6 +130,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write a configuration, a policy and its tests, to be changed from there
     Init(init::InitArgs),
+    /// Look at everything that a start depends on, and say what mends it
+    Doctor(doctor::DoctorArgs),
     /// Show or switch the mode of operation
     Mode(mode::ModeArgs),
     /// Look after the agents: who they are, what they may, whether they may at all
@@ -151,6 +156,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// The simulated cloud
     Cloud(cloud::CloudArgs),
+    /// Point a client at the gateway: show what its configuration takes, or write it
+    Connect(connect::ConnectArgs),
+    /// Answer for a coding agent whether it may use a tool
+    Hook(hook::HookArgs),
     /// Ask a running gateway whether it is well
     Health,
     /// Show the configuration
@@ -213,7 +222,9 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Man(args)) => return man::run(Cli::command(), args),
         Some(Command::Init(args)) => return init::run(args, format),
+        Some(Command::Doctor(_)) => return doctor::run(&flags(&global), format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),
+        Some(Command::Hook(args)) => return Ok(hook::run(args, &global)),
         Some(Command::Keys(args)) => {
             if let Some(done) = keys::new(args) {
                 return done;
@@ -245,6 +256,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Backup(args)) => backup::back_up(&find, &args, format),
         Some(Command::Restore(args)) => block_on(backup::restore(&find, &args, format)),
         Some(Command::Cloud(args)) => block_on(cloud::run(&find, &args, format)),
+        Some(Command::Connect(args)) => connect::run(&find, &args, format),
         Some(Command::Health) => block_on(health::run(&find, format)),
         Some(Command::Config(args)) => config::run(&config, &args, format),
         Some(
@@ -252,13 +264,15 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             | Command::Version
             | Command::Man(_)
             | Command::Init(_)
-            | Command::Demo(_),
+            | Command::Doctor(_)
+            | Command::Demo(_)
+            | Command::Hook(_),
         ) => Ok(Exit::Ok),
     }
 }
 
-/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
-fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+/// What the command line says of the configuration.
+fn flags(global: &Global) -> Flags {
     let named = [
         ("server.host", &global.host),
         ("server.port", &global.port),
@@ -278,10 +292,15 @@ fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliEr
         .filter_map(|(key, value)| Some((key, value.clone()?)))
         .chain(insecure)
         .collect();
-    let config = load(&Flags {
+    Flags {
         config: global.config.clone(),
         values,
-    })?;
+    }
+}
+
+/// Loads the configuration and starts the logs; commands other than `serve` log warnings only.
+fn configure(global: &Global, command: Option<&Command>) -> Result<Config, CliError> {
+    let config = load(&flags(global))?;
     let serving = matches!(command, None | Some(Command::Serve));
     let asked = global.log_level.is_some();
     let level = if serving || asked {

@@ -65,7 +65,8 @@ fn local_means_loopback(host: &str, instead: &str) -> Result<(), Unsafe> {
 }
 
 /// Whether only this machine reaches the address.
-pub(super) fn is_loopback(host: &str) -> bool {
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
     let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     address.map_or_else(
         || host.eq_ignore_ascii_case("localhost"),

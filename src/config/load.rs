@@ -53,6 +53,15 @@ pub fn load(flags: &Flags) -> Result<Config, ConfigError> {
     resolve(flags, &environment())
 }
 
+/// Loads the configuration of a process that is started in a directory which others write: a file counts only if it
+/// is named.
+///
+/// # Errors
+/// Every value that does not fit, or why the start would be unsafe.
+pub fn load_named(flags: &Flags) -> Result<Config, ConfigError> {
+    layered(flags, &environment(), None)
+}
+
 /// Loads a configuration from these flags and this environment.
 ///
 /// # Errors
@@ -61,19 +70,30 @@ pub fn resolve(
     flags: &Flags,
     environment: &BTreeMap<String, String>,
 ) -> Result<Config, ConfigError> {
+    layered(flags, environment, Some(Path::new(DEFAULT_FILE)))
+}
+
+/// The configuration of all layers; without a named file this one counts, if it is there.
+fn layered(
+    flags: &Flags,
+    environment: &BTreeMap<String, String>,
+    default_file: Option<&Path>,
+) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let named = flags
         .config
         .clone()
         .or_else(|| environment.get("POLICYGUARD_CONFIG").map(PathBuf::from));
-    let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let from_file = super::file::read(&file, named.is_some(), &mut problems);
+    let file = named.as_deref().or(default_file);
+    let from_file = file.map_or_else(BTreeMap::new, |file| {
+        super::file::read(file, named.is_some(), &mut problems)
+    });
     check_environment(environment, &mut problems, &mut warnings);
     let layers = Layers {
         flags,
         environment,
-        file: &file,
+        file: file.unwrap_or(Path::new(DEFAULT_FILE)),
         from_file: &from_file,
     };
     layers.settle(warnings, problems)

@@ -23,8 +23,8 @@ use crate::incidents;
 use crate::policy_admin::Loosening;
 use crate::telemetry::{LogFormat, TraceConfig};
 
-pub use check::{ConfigError, Unsafe};
-pub use load::{Flags, by_flags, load, plain_terminal, resolve};
+pub use check::{ConfigError, Unsafe, is_loopback};
+pub use load::{Flags, by_flags, load, load_named, plain_terminal, resolve};
 pub use settings::{SETTINGS, Setting};
 pub use template::template;
 

@@ -82,6 +82,21 @@ pub struct Book {
 }
 
 impl Book {
+    /// The book as the store has it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn read(store: &dyn KeyStore) -> Result<Self, BookUnread> {
+        let keys = store.keys()?.into_iter();
+        let users = store.users()?.into_iter();
+        Ok(Self {
+            keys: keys
+                .map(|(key, used)| (key.key_id.clone(), Kept::new(key, used)))
+                .collect(),
+            users: users.map(|user| (user.user_id.clone(), user)).collect(),
+        })
+    }
+
     /// The key of this name.
     #[must_use]
     pub fn key(&self, key_id: &KeyId) -> Option<&Kept> {
@@ -173,15 +188,8 @@ impl Keys {
     /// # Errors
     /// When the store cannot be read.
     pub fn open(store: &dyn KeyStore, recorder: Recorder) -> Result<Self, BookUnread> {
-        let keys = store.keys()?.into_iter();
-        let users = store.users()?.into_iter();
         Ok(Self {
-            book: RwLock::new(Book {
-                keys: keys
-                    .map(|(key, used)| (key.key_id.clone(), Kept::new(key, used)))
-                    .collect(),
-                users: users.map(|user| (user.user_id.clone(), user)).collect(),
-            }),
+            book: RwLock::new(Book::read(store)?),
             changing: Mutex::new(()),
             recorder,
         })

@@ -6,6 +6,7 @@ mod key; // the store key
 mod owner; // one process a directory
 mod room; // how much of the disk it takes
 mod sqlite; // tables and statements
+mod survey; // a look from outside
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use owner::{Owner, owner_pid};
 pub use room::{Room, Space};
 pub use sqlite::States;
 use sqlite::{IncidentReader, Reader};
+pub use survey::{Survey, survey};
 
 /// The file of the store in its data directory.
 const DATABASE: &str = "policyguard.db";

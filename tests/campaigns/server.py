@@ -22,6 +22,9 @@ SETTINGS = {"POLICYGUARD__VIOLATIONS__SUSPEND_AFTER": "0"}
 class Server:
     """A running gateway; as a context it is killed at the end, and its folder goes with it."""
 
+    # What shows who calls, where the gateway asks for it.
+    headers = {}
+
     def __init__(self, binary, folder=None, policy=POLICY, limit=None, arguments=()):
         self.binary, self.policy, self.limit, self.arguments = binary, policy, limit, arguments
         self.own_folder = tempfile.TemporaryDirectory() if folder is None else None
@@ -45,7 +48,7 @@ class Server:
             if self.process.poll() is not None or time.monotonic() - begun > patience:
                 raise SystemExit(f"the gateway did not come up:\n{log.read_text(errors='replace')}")
             time.sleep(0.002)
-        self.port = int(banner[1])
+        self.pid, self.port = self.process.pid, int(banner[1])
 
     def kill(self):
         self.process.kill()
@@ -75,10 +78,10 @@ class Server:
         return self.status("VmHWM")
 
     def forget_peak(self):
-        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def status(self, key):
-        lines = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        lines = pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(key + ":")).split()[1])
 
     def __enter__(self):
@@ -104,9 +107,9 @@ def ask(connection, method, path, body=None, headers=None):
         return answer.status, text
 
 
-def execute(connection, tool, arguments=None, request_id=None):
+def execute(connection, tool, arguments=None, request_id=None, headers=None):
     """One call of a tool over REST."""
-    headers = {"x-request-id": request_id} if request_id else None
+    headers = (headers or {}) | ({"x-request-id": request_id} if request_id else {})
     return ask(connection, "POST", "/tools/execute", {"tool_name": tool, "arguments": arguments or {}}, headers)
 
 
@@ -124,11 +127,12 @@ def records(connection, after=0):
         cursor = f"&cursor={page['next_cursor']}"
 
 
-def raw_request(path, body, length=None):
+def raw_request(path, body, length=None, headers=None):
     """The bytes of a request with a body."""
     length = len(body) if length is None else length
     head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
-    return head.encode() + b"\r\n" + body
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    return (head + more).encode() + b"\r\n" + body
 
 
 def status_of(connection, patience):

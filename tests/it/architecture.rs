@@ -166,6 +166,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body_util", &["transport"]),
     ("hyper", &["transport"]),
     ("hyper_util", &["transport"]),
+    ("jsonc_parser", &["cli"]),
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
@@ -200,8 +201,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_urlencoded", &["transport", "cli"]),
     ("serde_yaml", &["policy", "config", "cli"]),
     ("tokio_rustls", &["transport/serve/tls"]),
+    ("toml_edit", &["cli"]),
     ("tower", &["transport"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("x509_parser", &["cli"]),
 ];
 
 /// Crates that are words of the language here, not a technology with a room. What is impure among

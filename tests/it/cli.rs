@@ -123,6 +123,7 @@ cases! {
     help_says_what_there_is: "help",
     mistyped_commands_get_a_suggestion: "usage",
     the_configuration_is_shown_with_its_origins: "config",
+    clients_are_pointed_at_the_gateway: "connect",
     bad_configurations_are_refused_with_every_problem: "bad_configuration",
     modes_are_shown_and_switched: "mode",
     lockdown_is_switched_and_drilled: "lockdown",
@@ -136,5 +137,6 @@ cases! {
     changed_records_are_named: "tampering",
     starts_that_cannot_be_served_are_refused: "start",
     a_folder_to_begin_with_is_written_and_never_over: "init",
+    what_a_start_depends_on_is_looked_at: "doctor",
     everything_is_backed_up_and_brought_back: "backup",
 }

@@ -28,13 +28,16 @@ mod cli; // tests/cases/cli: command → exit code, stdout, stderr
 mod clients; // what clients are told to write
 mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
+mod connect; // what is done to the files of clients
 mod configurations; // tests/cases/configurations.json: what is refused at start
 mod dashboards; // what Grafana and Prometheus ask for
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod demo; // the first minute of a new user
-mod docs; // what documents say of tests and each other
+mod docs;
+mod doctor; // what documents say of tests and each other
 mod explanations; // what is told about a decision
 mod gate; // races of changes against calls
+mod hook; // what a coding agent is answered
 mod hostile; // what strangers send, at every door
 mod http_endings; // how conversations end
 mod http_limits; // the server under strangers

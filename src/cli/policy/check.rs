@@ -47,6 +47,17 @@ pub(super) fn run(desk: &Desk, args: &CheckArgs, format: Format) -> Result<Exit,
     })
 }
 
+/// What `check` would say of the configured policy: whether it loads, how many findings there are, and all in a line.
+pub(super) fn in_short(desk: &Desk) -> Result<(bool, usize, String), CliError> {
+    let sources = desk.sources(None)?;
+    let (bundle, findings) = match policy::check(&sources, &desk.tools, desk.now) {
+        Ok(loaded) => (Some(loaded.bundle), loaded.findings),
+        Err(findings) => (None, findings),
+    };
+    let line = verdict(bundle.as_ref(), &findings);
+    Ok((bundle.is_some(), findings.len(), line))
+}
+
 fn summary(bundle: &Bundle) -> Value {
     json!({
         "name": bundle.name,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use crate::config::Config;
 use crate::domain::{Timestamp, ToolFacts};
 use crate::policy::{self, Finding, Loaded, Source};
 use crate::tools::{CloudBackend, ToolBackend as _};
@@ -68,11 +69,7 @@ pub(super) async fn run(
     args: &PolicyArgs,
     format: Format,
 ) -> Result<Exit, CliError> {
-    let desk = Desk {
-        path: find.config.policies.clone(),
-        tools: catalogue()?,
-        now: clock_now(),
-    };
+    let desk = Desk::of(find.config)?;
     match &args.command {
         PolicyCommand::Check(args) => check::run(&desk, args, format),
         PolicyCommand::Test(args) => test::run(&desk, args, format),
@@ -83,6 +80,12 @@ pub(super) async fn run(
     }
 }
 
+/// What `policy check` would say of the configured policy: whether it loads, how many findings there are, and all in a
+/// line.
+pub(super) fn in_short(config: &Config) -> Result<(bool, usize, String), CliError> {
+    check::in_short(&Desk::of(config)?)
+}
+
 /// What the commands work with: the policy that is meant, the tools there are, the time.
 struct Desk {
     path: Option<PathBuf>,
@@ -91,6 +94,14 @@ struct Desk {
 }
 
 impl Desk {
+    fn of(config: &Config) -> Result<Self, CliError> {
+        Ok(Self {
+            path: config.policies.clone(),
+            tools: catalogue()?,
+            now: clock_now(),
+        })
+    }
+
     /// The policy that is meant: the one named, else the configured one, else the default on disk, else the copy built in.
     fn sources(&self, named: Option<&Path>) -> Result<Vec<Source>, CliError> {
         let default = Path::new(DEFAULT_POLICY);
@@ -114,7 +125,7 @@ impl Desk {
 }
 
 /// Every tool that a gateway without upstream servers has.
-fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
+pub(super) fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
     let cloud = CloudBackend::new(None).map_err(|fault| CliError::Unexpected(fault.to_string()))?;
     let definitions = cloud
         .definitions()
@@ -123,7 +134,7 @@ fn catalogue() -> Result<Vec<ToolFacts>, CliError> {
     Ok(definitions.map(|definition| definition.facts).collect())
 }
 
-fn clock_now() -> Timestamp {
+pub(super) fn clock_now() -> Timestamp {
     use crate::domain::Clock as _;
     clock::SystemClock::new().now()
 }

@@ -58,7 +58,7 @@ pub(super) async fn carry(reach: Reach, limit: usize, stop: impl Future<Output =
 }
 
 /// The address without `/mcp`, which people copy along.
-fn address(url: &str) -> Result<String, CliError> {
+pub(super) fn address(url: &str) -> Result<String, CliError> {
     let base = url.trim_end_matches('/');
     let base = base.strip_suffix("/mcp").unwrap_or(base);
     if base.starts_with("http://") || base.starts_with("https://") {

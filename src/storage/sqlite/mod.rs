@@ -64,6 +64,34 @@ fn connect_read_only(database: &Path) -> Result<Connection, StoreError> {
 pub(super) fn prepare(database: &Path, key: &Secret) -> Result<(), StoreError> {
     let mut connection = connect(database)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    let found = version(&connection, database)?;
+    migrations::apply(&mut connection, found)?;
+    let check = check_of(key);
+    match stored_check(&connection)? {
+        Some(stored) if stored == check => Ok(()),
+        Some(_) => Err(StoreError::KeyWrong(database.to_owned())),
+        None => {
+            let chain = format!("c-{}", random_hex()?);
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT INTO store VALUES (1, ?1, ?2)", (&chain, &check))?;
+            transaction.execute("INSERT INTO head VALUES (1, 0, zeroblob(32), 1, 0, 1)", ())?;
+            transaction.commit()?;
+            Ok(())
+        }
+    }
+}
+
+/// The schema version that the database has and the one that is written now; nothing is changed.
+pub(super) fn schema(database: &Path, key: &Secret) -> Result<(i64, i64), StoreError> {
+    let connection = connect_read_only(database)?;
+    let found = version(&connection, database)?;
+    if stored_check(&connection)?.is_some_and(|stored| stored != check_of(key)) {
+        return Err(StoreError::KeyWrong(database.to_owned()));
+    }
+    Ok((found, migrations::LATEST))
+}
+
+fn version(connection: &Connection, database: &Path) -> Result<i64, StoreError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > migrations::LATEST {
         return Err(StoreError::TooNew {
@@ -72,23 +100,18 @@ pub(super) fn prepare(database: &Path, key: &Secret) -> Result<(), StoreError> {
             known: migrations::LATEST,
         });
     }
-    migrations::apply(&mut connection, found)?;
-    let check = Redactor::new(key).value(&serde_json::Value::from("store key"));
-    let stored: Option<String> = connection
-        .query_row("SELECT key_check FROM store", (), |row| row.get(0))
-        .optional()?;
-    match stored {
-        Some(stored) if *stored == *check => Ok(()),
-        Some(_) => Err(StoreError::KeyWrong(database.to_owned())),
-        None => {
-            let chain = format!("c-{}", random_hex()?);
-            let transaction = connection.transaction()?;
-            transaction.execute("INSERT INTO store VALUES (1, ?1, ?2)", (&chain, &*check))?;
-            transaction.execute("INSERT INTO head VALUES (1, 0, zeroblob(32), 1, 0, 1)", ())?;
-            transaction.commit()?;
-            Ok(())
-        }
-    }
+    Ok(found)
+}
+
+/// What stands in the database for the key it was written with.
+fn check_of(key: &Secret) -> String {
+    let text = serde_json::Value::from("store key");
+    Redactor::new(key).value(&text).to_string()
+}
+
+fn stored_check(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let mut query = connection.prepare("SELECT key_check FROM store")?;
+    Ok(query.query_row((), |row| row.get(0)).optional()?)
 }
 
 /// Whether the last run ended in the middle of a commit. Must be asked before the database is opened.
