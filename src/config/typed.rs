@@ -67,7 +67,6 @@ pub(super) fn typed(
     let issuers = super::tokens::issuers(values);
     let auto_register = yes_or_no("registry.auto_register", values);
     let session_idle = values.duration("mcp.session_idle", LONGEST);
-    let traces = super::telemetry::traces(values);
     let (admin, tls) = (hosts::admin(values), hosts::tls(values));
     let policies = values.text("policies");
     Config {
@@ -90,7 +89,7 @@ pub(super) fn typed(
         mcp_role,
         log_level: values.text("log.level").to_owned(),
         log_format,
-        traces,
+        traces: super::telemetry::traces(values),
         trace_headers: Vec::new(),
         body_limit,
         connections,
