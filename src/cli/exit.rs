@@ -4,10 +4,29 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 
-/// How a command ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
+macro_rules! exits {
+    ($($(#[doc = $about:literal])+ $name:ident = $code:literal,)*) => {
+        /// How a command ends.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Exit {
+            $($(#[doc = $about])+ $name = $code,)*
+        }
+
+        impl Exit {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($about),+).trim(),)* }
+            }
+        }
+    };
+}
+
+exits! {
     /// As asked.
     Ok = 0,
     /// Something broke.

@@ -175,6 +175,12 @@ enum Command {
     Version,
 }
 
+/// The grammar of the command line, with what it says of itself.
+#[must_use]
+pub fn grammar() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line to its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
@@ -208,7 +214,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics where stdout is closed early.
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "policyguard", &mut script);
+            clap_complete::generate(*shell, &mut grammar(), "policyguard", &mut script);
             std::io::stdout().write_all(&script)?;
             return Ok(Exit::Ok);
         }
@@ -220,7 +226,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             )?;
             return Ok(Exit::Ok);
         }
-        Some(Command::Man(args)) => return man::run(Cli::command(), args),
+        Some(Command::Man(args)) => return man::run(grammar(), args),
         Some(Command::Init(args)) => return init::run(args, format),
         Some(Command::Doctor(_)) => return doctor::run(&flags(&global), format),
         Some(Command::Demo(args)) => return block_on(demo::run(args, &global)),

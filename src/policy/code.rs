@@ -7,16 +7,22 @@ use serde::Serialize;
 use crate::domain::ModeName;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
+    ($($(#[doc = $about:literal])+ $variant:ident = $name:literal, $text:literal;)*) => {
         /// Why, as a closed list that clients match on (`spec/decision.md`, "The decision").
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $about])+ $variant,)*
         }
 
         impl Code {
             /// Every code, in the order of the specification.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+).trim(),)* }
+            }
 
             /// The code as clients see it.
             #[must_use]

@@ -27,14 +27,23 @@ impl Level {
 }
 
 macro_rules! finding_codes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $level:ident;)*) => {
+    ($($(#[doc = $about:literal])+ $variant:ident = $name:literal, $level:ident;)*) => {
         /// What kind of mistake it is, as a closed list (`spec/policy-file.md`, "Check and lint").
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum FindingCode {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $about])+ $variant,)*
         }
 
         impl FindingCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+).trim(),)* }
+            }
+
             /// The code as people see it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -4,16 +4,22 @@ use serde::Serialize;
 use serde_json::Value;
 
 macro_rules! problem_codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
+    ($($(#[doc = $about:literal])+ $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
         /// The stable codes of problems that are not denials, each with its status and title.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ProblemCode {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $about])+ $variant,)*
         }
 
         impl ProblemCode {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+).trim(),)* }
+            }
 
             /// The code as clients see it.
             #[must_use]

@@ -64,7 +64,14 @@ fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<_> = ["README.md", "CHANGELOG.md", "SECURITY.md"]
         .map(|name| root().join(name))
         .to_vec();
-    for folder in ["docs", "docs/decisions", "docs/explanation", "docs/how-to"] {
+    for folder in [
+        "docs",
+        "docs/decisions",
+        "docs/explanation",
+        "docs/how-to",
+        "docs/reference",
+        "docs/tutorial",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             documents.push(entry.unwrap().path());
         }

@@ -59,6 +59,7 @@ mod proofs; // what must not compile
 mod proxies; // what proxies say of whom they speak for
 mod properties; // what must hold for random policies and requests
 mod readme; // the commands of the README
+mod reference; // what is documented from code
 mod rest; // the execution API
 mod runtime_policies; // policies created, compared and rolled back while the gateway runs
 mod seed; // input → expected from the systems before
