@@ -27,9 +27,9 @@ node_tools() {
   echo "$folder"
 }
 
-# Prints the folder of a Python environment that holds what a list in .ci/clients says.
+# Prints the folder of a Python environment that holds what a list says, by default the one in .ci/clients.
 python_tools() {
-  local name=$1 list=.ci/clients/$1.txt folder
+  local name=$1 list=${2:-.ci/clients/$1.txt} folder
   folder=$(folder_of "$name" "$list")
   if [[ ! -e $folder/ready ]]; then
     echo "installing $(grep -v '^#' "$list" | tr '\n' ' ')into $folder" >&2
@@ -39,4 +39,13 @@ python_tools() {
     touch "$folder/ready"
   fi
   echo "$folder"
+}
+
+# Runs a command with a network and mounts of its own, which end with it.
+in_namespaces() {
+  local as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    as_root=(sudo --preserve-env=CHART_UPDATE)
+  fi
+  "${as_root[@]}" env PYTHONDONTWRITEBYTECODE=1 unshare --mount --net --propagation private "$@"
 }

@@ -1,5 +1,7 @@
 """google-adk's `McpToolset`, as kagent's agents hold it: no model, but the same calls in the same session."""
 
+import json
+import os
 from types import SimpleNamespace
 
 from adapter import Counter, ready, result, run, serve, target
@@ -24,8 +26,12 @@ async def tool_context() -> ToolContext:
 async def client() -> None:
     url, _ = target()
     counter = Counter()
+    # What else is said of the connection: headers, times; and which of the tools the agent is given.
+    connection = {"timeout": 20} | json.loads(os.environ.get("CONNECTION", "{}"))
     toolset = McpToolset(
-        connection_params=StreamableHTTPConnectionParams(url=url, timeout=20), progress_callback=counter
+        connection_params=StreamableHTTPConnectionParams(url=url, **connection),
+        tool_filter=json.loads(os.environ.get("TOOLS", "null")),
+        progress_callback=counter,
     )
     # An agent lists once, when it starts, and calls those tools as long as it lives.
     tools = {tool.name: tool for tool in await toolset.get_tools()}

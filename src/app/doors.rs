@@ -73,6 +73,7 @@ impl App {
             body_limit: self.doors.body_limit,
             session_idle: self.doors.session_idle,
             states: Arc::clone(&self.doors.states),
+            traces: self.traces.clone(),
         })
     }
 
@@ -81,6 +82,7 @@ impl App {
             pipeline: Arc::clone(&self.pipeline),
             health: Arc::clone(&self.health),
             metrics: Arc::clone(&self.metrics),
+            traces: self.traces.clone(),
             running: self.running.clone(),
             stop: self.stop.clone(),
             streams: self.doors.streams.clone(),

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use crate::audit::{Filter, RecordKind, Recorder, TrailMetrics};
+use crate::config::Config;
 use crate::decision_point::SituationGauges;
 use crate::identity::SessionGauge;
 use crate::incidents::{IncidentGauges, IncidentStore, Incidents};
+use crate::outbound::Collector;
 use crate::pipeline::Pipeline;
 use crate::registry::AgentGauges;
 use crate::storage::Store;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, TraceMetrics, Traces};
 use crate::transport::DoorMetrics;
 use crate::transport::mcp::States;
 use crate::transport::rest::{Guesses, Streams};
@@ -102,6 +104,18 @@ pub(super) fn kept(
         ),
     ]);
     Ok(kept)
+}
+
+/// Where spans are recorded, if that is configured, and how many there are.
+pub(super) fn traces(metrics: &mut Metrics, config: &Config) -> Result<Traces, OpenError> {
+    let figures = TraceMetrics::default();
+    metrics.add(|registry| figures.register(registry), || ());
+    let Some(traces) = &config.traces else {
+        return Ok(Traces::default());
+    };
+    let collector = Collector::at(&traces.endpoint, &config.trace_headers);
+    let collector = collector.map_err(|fault| OpenError::Internal(fault.to_string()))?;
+    Ok(Traces::start(traces, Arc::new(collector), &figures))
 }
 
 /// The figures of the doors.

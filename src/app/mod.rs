@@ -29,7 +29,7 @@ use crate::identity::Keys;
 use crate::incidents::{Incidents, Suspend};
 use crate::pipeline::{Pipeline, TOOL_DEADLINE};
 use crate::storage::{Store, StoreError};
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Traces};
 use crate::tools::{CloudBackend, ToolBackend, ToolDefinition};
 
 use doors::AtDoors;
@@ -101,6 +101,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// The figures for Prometheus.
     pub metrics: Arc<Metrics>,
+    /// Where spans are recorded.
+    traces: Traces,
     /// Credentials, and the people behind them.
     pub keys: Arc<Keys>,
     /// Makes versions of the policy.
@@ -183,6 +185,7 @@ impl App {
         let health = Arc::new(start::checks(&recorder, &facts, &room));
         let mut metrics = figures::of(&pipeline, &recorder, &trail, store.incidents()?, &health);
         let door_metrics = figures::doors(&mut metrics);
+        let traces = figures::traces(&mut metrics, config)?;
         let kept = figures::kept(&mut metrics, &pipeline, &recorder, &incidents)?;
         Ok(Self {
             pipeline,
@@ -190,6 +193,7 @@ impl App {
             health,
             room,
             metrics: Arc::new(metrics),
+            traces,
             inspector,
             incidents,
             recorder,
@@ -253,6 +257,7 @@ impl App {
         }
         let recorder = self.recorder.clone();
         drop(tokio::task::spawn_blocking(move || recorder.close()).await);
+        self.traces.close().await;
     }
 }
 

@@ -63,6 +63,16 @@ impl Caller {
         }
     }
 
+    /// The same caller, in this trace.
+    #[must_use]
+    pub fn traced(self, trace_id: String) -> Self {
+        let source = Source {
+            trace_id: Some(trace_id),
+            ..Source::clone(&self.source)
+        };
+        Self::new(self.door, source)
+    }
+
     /// A caller at this door.
     #[must_use]
     pub fn new(door: Door, source: Source) -> Self {

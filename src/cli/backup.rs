@@ -32,7 +32,7 @@ pub(super) struct BackupArgs {
     after_help = "Example:\n  policyguard restore /backups/policyguard-monday.db --data-dir restored"
 )]
 pub(super) struct RestoreArgs {
-    /// A file that `policyguard backup` wrote
+    /// A file that `policyguard backup` wrote; `-` reads standard input
     file: PathBuf,
 }
 

@@ -1,6 +1,7 @@
 //! `serve`: opens the doors, says where they are, and stops without cutting anyone off.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -141,7 +142,8 @@ fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std:
     } else {
         "http"
     };
-    let base = format!("{scheme}://{}", doors.address()?);
+    let (shown, everywhere) = reached_at(doors.address()?);
+    let base = format!("{scheme}://{shown}");
     let admin = match doors.admin_address()? {
         None => String::new(),
         Some(address) => format!(
@@ -164,7 +166,7 @@ fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std:
     let banner = format!(
         "policyguard {version}\n\
          \x20 REST    {base}  (POST /tools/execute, GET /tools/catalog, GET /policy/status)\n\
-         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command{admin}\n\
+         \x20 MCP     {base}/mcp, or `policyguard stdio` as a client's command{everywhere}{admin}\n\
          \x20 CLI     policyguard mode | lockdown | audit, through {socket}\n\
          \x20 policy  `{name}` version {policy}, from {from}; mode {mode}{locked}\n\
          \x20 auth    {auth}{models}",
@@ -177,6 +179,16 @@ fn announce(config: &Config, app: &App, doors: &Doors, first: &FirstKey) -> std:
         auth = auth(config, first),
     );
     std::io::stderr().write_all(format!("{banner}\n").as_bytes())
+}
+
+/// Where callers of this machine find what listens at the address, and whether others find it too.
+fn reached_at(address: SocketAddr) -> (String, String) {
+    if address.ip().is_unspecified() {
+        let port = address.port();
+        let others = format!("\n  OPEN    on every address of this machine ({address})");
+        return (format!("localhost:{port}"), others);
+    }
+    (address.to_string(), String::new())
 }
 
 /// Who is believed to be who, and how the first administrator gets in.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::check::{ConfigError, check};
 use super::near::suggestion;
 use super::settings::{SETTINGS, Setting};
+use super::telemetry::{self, HEADERS};
 use super::typed::typed;
 use super::{Config, Resolved, ValueOrigin};
 use crate::domain::Secret;
@@ -139,6 +140,8 @@ impl Layers<'_> {
         let mut config = typed(resolved, warnings, &mut problems);
         let key = self.environment.get(API_KEY).filter(|key| !key.is_empty());
         config.api_key = key.map(|key| Secret::new(key.trim().as_bytes().to_vec()));
+        let headers = self.environment.get(HEADERS).map_or("", String::as_str);
+        config.trace_headers = telemetry::headers(headers, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }

@@ -7,6 +7,7 @@ mod limits; // what bounds connections and bodies
 mod load; // the three layers
 mod near; // names that were probably meant
 mod settings; // every setting there is
+mod telemetry; // where traces go
 mod template; // a file to begin with
 mod tokens; // whose tokens are believed
 mod typed; // texts become values
@@ -20,7 +21,7 @@ use crate::domain::{LocalRole, Network, Secret};
 use crate::identity::Issuer;
 use crate::incidents;
 use crate::policy_admin::Loosening;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, TraceConfig};
 
 pub use check::{ConfigError, Unsafe, is_loopback};
 pub use load::{Flags, by_flags, load, load_named, plain_terminal, resolve};
@@ -171,6 +172,10 @@ pub struct Config {
     pub log_level: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceConfig>,
+    /// What their collector is shown besides (`OTEL_EXPORTER_OTLP_HEADERS`).
+    pub trace_headers: Vec<(String, Secret)>,
     /// The longest body, in bytes.
     pub body_limit: usize,
     /// How many connections are held at once.

@@ -209,6 +209,27 @@ pub const SETTINGS: &[Setting] = &[
         "text or json",
     ),
     row(
+        "telemetry.otlp_endpoint",
+        Some("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        None,
+        "",
+        "base address of a collector that takes traces by OTLP over HTTP, as http://otel-collector:4318; empty: none",
+    ),
+    row(
+        "telemetry.service_name",
+        Some("OTEL_SERVICE_NAME"),
+        None,
+        "policyguard",
+        "what the gateway is called in traces",
+    ),
+    row(
+        "telemetry.sample_ratio",
+        None,
+        None,
+        "1",
+        "the part of the traces that begin here which is recorded, 0 to 1; callers decide about those that they began",
+    ),
+    row(
         "limits.body",
         None,
         None,

@@ -89,6 +89,8 @@ pub(super) fn typed(
         mcp_role,
         log_level: values.text("log.level").to_owned(),
         log_format,
+        traces: super::telemetry::traces(values),
+        trace_headers: Vec::new(),
         body_limit,
         connections,
         per_address,

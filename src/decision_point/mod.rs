@@ -153,7 +153,8 @@ impl DecisionPoint {
 
     /// Decides and records. The answer stands in the trail, as durable as its class asks, before anyone sees it.
     ///
-    /// An allowed read of the gateway's own data is counted instead, with the reads of its minute.
+    /// An allowed read of the gateway's own data is counted instead, with the reads of its minute. Between the two,
+    /// `decided` is called.
     ///
     /// # Errors
     /// When the decision could not be recorded; then there is none.
@@ -161,11 +162,13 @@ impl DecisionPoint {
         &self,
         ask: &Ask,
         caller: &Caller,
+        decided: impl FnOnce(),
     ) -> Result<Recorded<Decision>, AuditError> {
         events::started(ask);
         let begun = self.clock.monotonic();
         let decision = self.consider(ask).await;
         let took = self.clock.monotonic().saturating_sub(begun);
+        decided();
         if decision.effect() == Effect::Allow
             && ask.purpose == Purpose::Run
             && decision.carries_question()

@@ -3,6 +3,7 @@
 mod events; // what comes over a stream
 mod key_sets; // keys of token issuers
 mod message; // JSON-RPC
+mod spans; // traces for a collector
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +23,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub use events::{Event, EventReader};
 pub use key_sets::{KeySets, check_key_address};
 pub use message::Headers;
+pub use spans::{Collector, check_collector, check_header};
 
 /// Why a gateway gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,8 @@ use crate::domain::{ActionType, AgentId, CorrelationId};
 use crate::identity::Credentials;
 use crate::tools::Line;
 
+use super::Journey;
+
 /// One call, as the door read it; nothing in it is believed yet.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -30,6 +32,8 @@ pub struct Call {
     pub correlation_id: Option<CorrelationId>,
     /// The way back to the client, if its door has one.
     pub line: Line,
+    /// Who is told how it gets on.
+    pub journey: Journey,
 }
 
 impl Call {
@@ -47,6 +51,7 @@ impl Call {
             shadow: false,
             correlation_id: None,
             line: Line::default(),
+            journey: Journey::default(),
         }
     }
 }

@@ -23,6 +23,7 @@ const REASONS: &[&str] = &[
     "too_large",
     "unsupported_media_type",
     "unauthenticated",
+    "registry_full",
 ];
 
 /// How a call can end, as labels say it.
@@ -65,6 +66,12 @@ impl PipelineMetrics {
         }
         for limit in ["body", "rate", "registry_full"] {
             drop(self.limits.get_or_create(&[("limit", limit)]));
+        }
+        for door in Door::ALL {
+            for result in RESULTS {
+                let labels = [("door", door.as_str()), ("result", result)];
+                drop(self.calls.get_or_create(&labels));
+            }
         }
         registry.register(
             "policyguard_calls",
@@ -116,9 +123,12 @@ impl PipelineMetrics {
         let known = REASONS.iter().find(|known| **known == reason);
         let reason = known.copied().unwrap_or("_other");
         self.refused.get_or_create(&[("reason", reason)]).inc();
-        if reason == "too_large" {
-            self.limits.get_or_create(&[("limit", "body")]).inc();
-        }
+        let limit = match reason {
+            "too_large" => "body",
+            "registry_full" => reason,
+            _ => return,
+        };
+        self.limits.get_or_create(&[("limit", limit)]).inc();
     }
 }
 

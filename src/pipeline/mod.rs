@@ -6,6 +6,7 @@ mod call; // what every door hands in
 mod metrics; // figures of the road
 mod dispatch; // from permit to output, under the gate and a deadline
 mod filter; // what may leave
+mod journey; // who is told how a call gets on
 mod closing; // the outcome on record, before anyone sees it
 mod normalize; // call and identity become an ask
 mod sessions; // which client speaks, on record
@@ -35,6 +36,7 @@ use closing::Closing;
 pub use answer::{Answer, Body, Unanswered};
 pub use call::Call;
 pub use filter::Screened;
+pub use journey::{Companion, Journey, Station};
 pub use metrics::PipelineMetrics;
 pub use sessions::{Greeting, SessionRefused};
 pub use shown::ListStanding;
@@ -44,6 +46,8 @@ pub use source::RoadValues;
 pub const TOOL_DEADLINE: Duration = Duration::from_secs(30);
 /// How often a call is decided before a situation that keeps changing is answered with an error.
 const DECISIONS: usize = 4;
+/// What a tool is called that the catalogue does not have, where names must be few.
+const OTHER: &str = "_other";
 
 /// The road and what stands along it.
 pub struct Pipeline {
@@ -79,6 +83,14 @@ pub struct Stations {
     pub deadline: Duration,
     /// Whether an agent that nobody knows is registered by its first call.
     pub auto_register: bool,
+}
+
+/// Where a decided call came from, and who hears of it on its way.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    caller: &'a Caller,
+    line: &'a Line,
+    journey: &'a Journey,
 }
 
 impl Pipeline {
@@ -119,8 +131,13 @@ impl Pipeline {
     pub async fn handle(&self, call: Call) -> Result<Answer, Unanswered> {
         let door = call.caller.door;
         let _on_the_road = self.metrics.enter();
+        let journey = call.journey.clone();
+        if journey.is_watched() {
+            journey.sets_out(self.known_name(&call.tool));
+        }
         let end = self.walk(call).await;
         self.metrics.arrived(door, &end);
+        journey.arrives(&end);
         end
     }
 
@@ -129,9 +146,11 @@ impl Pipeline {
         self.welcome(&call, &identity).await?;
         let caller = call.caller.clone();
         let line = call.line.clone();
+        let journey = call.journey.clone();
         let shadow = call.shadow;
         let ask = self.normalize(call, &identity)?;
         let unrecorded = |fault: AuditError| Unanswered::audit(&ask, &fault);
+        journey.reaches(Station::Decide);
         if shadow {
             let decision = self
                 .decision_point
@@ -143,12 +162,18 @@ impl Pipeline {
         for _ in 0..DECISIONS {
             let decision = self
                 .decision_point
-                .decide(&ask, &caller)
+                .decide(&ask, &caller, || journey.reaches(Station::Record))
                 .await
                 .map_err(unrecorded)?;
-            if let Ok(answer) = self.carry_out(decision, &caller, &line).await? {
+            let way = Way {
+                caller: &caller,
+                line: &line,
+                journey: &journey,
+            };
+            if let Ok(answer) = self.carry_out(decision, way).await? {
                 return Ok(answer);
             }
+            journey.reaches(Station::Decide);
             tracing::debug!(action_id = %ask.action_id, "decided again");
         }
         Err(Unanswered::Unsettled {
@@ -160,17 +185,18 @@ impl Pipeline {
     async fn carry_out(
         &self,
         decision: Recorded<Decision>,
-        caller: &Caller,
-        line: &Line,
+        way: Way<'_>,
     ) -> Result<Result<Answer, Stale>, Unanswered> {
-        let permit = match Permit::issue(decision, caller) {
-            Ok(permit) => permit.with_line(line.clone()),
+        let permit = match Permit::issue(decision, way.caller) {
+            Ok(permit) => permit.with_line(way.line.clone()),
             Err(refused) => return Ok(Ok(Answer::refused(refused.into_inner()))),
         };
         let decided = permit.decision().clone();
         let begun = self.clock.monotonic();
         let close = Closing::of(&self.recorder, &permit);
+        way.journey.reaches(Station::Dispatch);
         let work = self.dispatch(permit).await;
+        way.journey.reaches(Station::RecordOutcome);
         let took = self.clock.monotonic().saturating_sub(begun);
         match work {
             Err(Stale) => close.cancelled(took).await.map(|()| Err(Stale)),
@@ -190,6 +216,13 @@ impl Pipeline {
             .backend(tool)
             .and_then(|backend| backend.plan(tool, &request.arguments, request.context.now));
         Answer::new(decision, Body::Shadow { plan })
+    }
+
+    /// The tool's name if the catalogue has it, else a word for all others.
+    #[must_use]
+    pub fn known_name(&self, tool: &str) -> &str {
+        let definition = self.catalog.definition(tool);
+        definition.map_or(OTHER, |definition| &definition.facts.name)
     }
 
     /// The figures of the road.

@@ -43,7 +43,7 @@ pub fn back_up(data_dir: &Path, file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts a backup into a data directory that has no store, and says what it found in it.
+/// Puts a backup into a data directory that has no store, and says what it found in it; `-` reads standard input.
 ///
 /// How many records were read is said to `progress` now and then. A trail that is not intact is not put there.
 ///
@@ -84,7 +84,7 @@ fn check(
     draft: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Report, Vec<u8>), StoreError> {
-    fs::copy(file, draft).map_err(StoreError::file("read", file))?;
+    fetch(file, draft).map_err(StoreError::file("read", file))?;
     let not_one = || StoreError::NoBackup(file.to_owned());
     let taken = backup::take_key(draft).map_err(|fault| {
         let foreign = matches!(fault, StoreError::Database(_));
@@ -98,6 +98,14 @@ fn check(
         .verify_with(progress)
         .map_err(|fault| StoreError::Database(fault.to_string()))?;
     Ok((report, bytes))
+}
+
+fn fetch(file: &Path, draft: &Path) -> io::Result<u64> {
+    let mut draft = OpenOptions::new().write(true).open(draft)?;
+    if file == Path::new("-") {
+        return io::copy(&mut io::stdin().lock(), &mut draft);
+    }
+    io::copy(&mut File::open(file)?, &mut draft)
 }
 
 /// The name that a file has until it is whole.

@@ -76,6 +76,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
     let owner = Owner::of(dir)?;
     let database = dir.join(DATABASE);
     let key = key::load_or_make(dir, database.exists())?;
+    owner::make_file(&database)?;
     let torn = sqlite::ended_in_a_commit(&database)?;
     sqlite::prepare(&database, &key).map_err(|fault| fault.of(&database))?;
     owner::sync_dir(dir)?;

@@ -97,6 +97,13 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::file("make", dir))
 }
 
+/// Makes an empty file, readable by its owner alone, if it is not there.
+pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    let made = options.append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(StoreError::file("open", path))
+}
+
 /// Puts the directory's own entries on disk.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir)

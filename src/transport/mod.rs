@@ -9,6 +9,8 @@ mod held; // what requests hold in memory, within a bound
 mod metrics; // figures of the doors
 mod running; // calls that nobody cancels by going away
 mod serve; // listening and stopping
+mod trace_context; // the span of whoever asks
+mod traced; // calls as spans
 
 use std::sync::Arc;
 

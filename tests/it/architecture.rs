@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         4,
         &["domain", "wire", "pipeline", "tools", "telemetry"],
     ),
-    Room("outbound", 4, &["domain", "identity"]),
+    Room("outbound", 4, &["domain", "identity", "telemetry"]),
     Room("config", 4, BELOW),
     Room("app", 4, BELOW),
     Room("cli", 4, BELOW),
@@ -170,7 +170,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonschema", &["policy"]),
     ("mimalloc", &["main"]),
     ("notify_debouncer_full", &["policy_admin"]),
-    ("percent_encoding", &["transport", "cli"]),
+    ("opentelemetry", &["telemetry/traces"]),
+    ("opentelemetry_proto", &["telemetry/traces"]),
+    ("opentelemetry_sdk", &["telemetry/traces"]),
+    (
+        "percent_encoding",
+        &["transport", "config/telemetry", "cli"],
+    ),
     (
         "prometheus_client",
         &[
@@ -184,6 +190,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "transport/metrics",
         ],
     ),
+    ("prost", &["telemetry/traces"]),
     ("qrcode", &["cli"]),
     ("regex", &["policy", "guardrails"]),
     ("reqwest", &["outbound"]),

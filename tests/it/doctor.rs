@@ -32,6 +32,7 @@ fn tls_with(days: i64) -> (String, Option<i32>) {
         .arg("--tls-key")
         .arg(&key)
         .current_dir(dir.path())
+        .env("HOME", dir.path())
         .output()
         .unwrap();
     let lines: Vec<Value> = serde_json::from_slice(&ran.stdout).unwrap();

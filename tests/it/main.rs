@@ -30,6 +30,7 @@ mod closed; // what breaks allows nothing
 mod compliance; // what is counted, and what follows
 mod connect; // what is done to the files of clients
 mod configurations; // tests/cases/configurations.json: what is refused at start
+mod dashboards; // what Grafana and Prometheus ask for
 mod decisions; // tests/cases/decisions: request → effect, code, rule, reason
 mod demo; // the first minute of a new user
 mod docs;
@@ -70,4 +71,6 @@ mod storage; // the ports of the store
 mod support; // values and gateways to test with
 mod tls; // what stands between callers and listeners
 mod totp; // second factors of people
+#[cfg(feature = "otel")]
+mod traces; // what a collector is told
 mod trail; // helpers of the trail's tests

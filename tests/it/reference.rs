@@ -133,7 +133,8 @@ fn the_settings_are_documented_as_they_are() {
         writeln!(page, "| `{key}` | {default} | {also} | {meaning} |").unwrap();
     }
     page.push_str(
-        "\nCommands take the address of a gateway from `POLICYGUARD_URL` and their key from `POLICYGUARD_API_KEY`, which has no flag: others can see those.\n",
+        "\nCommands take the address of a gateway from `POLICYGUARD_URL` and their key from `POLICYGUARD_API_KEY`, which has no flag: others can see those. \
+         What a collector of traces wants to be shown stands in `OTEL_EXPORTER_OTLP_HEADERS`, and in no setting for the same reason.\n",
     );
     assert_golden("docs/reference/configuration.md", &page);
 }

@@ -149,6 +149,15 @@ impl ClientKind {
         }
     }
 
+    /// The entry of a server in what its file says.
+    pub(super) fn entry_in<'v>(self, document: &'v Value, name: &str) -> Option<&'v Value> {
+        let mut inner = document;
+        for key in self.path() {
+            inner = inner.get(key)?;
+        }
+        inner.get(name)
+    }
+
     fn entry(self, way: &Way, with_key: bool) -> Map<String, Value> {
         let mut entry = Map::new();
         let mut set = |name: &str, value: Value| drop(entry.insert(name.to_owned(), value));
@@ -272,7 +281,8 @@ pub(super) fn is_ours(entry: &Value, name: &str, way: &Way) -> bool {
         && (members.contains_key("command") || shows_key || same || (near && name == super::NAME))
 }
 
-fn address(entry: &Value) -> Option<&str> {
+/// The address to which an entry leads.
+pub(super) fn address(entry: &Value) -> Option<&str> {
     entry.get("url").or_else(|| entry.get("httpUrl"))?.as_str()
 }
 

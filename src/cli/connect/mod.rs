@@ -5,6 +5,7 @@ mod file; // changed whole, with a backup
 mod hooks; // the hook of Claude Code
 mod language; // JSON and TOML as people write them
 mod place; // where something of ours stands
+mod standing; // where they lead now
 mod told; // what is printed
 mod way; // how a client reaches the gateway
 
@@ -26,6 +27,8 @@ use file::{ClientFile, FileFault};
 use language::Unfit;
 use place::Piece;
 use told::{Change, Report};
+
+pub(super) use standing::{Leads, standing};
 
 /// The name of the entry when nobody says otherwise.
 const NAME: &str = "policyguard";

@@ -1,5 +1,6 @@
 //! `doctor`: everything that a start depends on, looked at one by one, with what mends it.
 
+mod clients; // who is led here
 mod data; // the data directory, and what is stored in it
 mod doors; // where callers come in
 mod settings; // configuration and policy
@@ -115,6 +116,7 @@ fn examine(config: &Config, lines: &mut Vec<Line>) {
     lines.extend(doors::ports(config));
     lines.push(doors::tls(config));
     lines.extend(data::all(config));
+    lines.extend(clients::all(config));
 }
 
 fn verdict(lines: &[Line]) -> String {

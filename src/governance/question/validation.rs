@@ -16,7 +16,7 @@ pub(in crate::governance) async fn validate(
         answer(&simulated.map_err(|fault| unwritten(&fault))?.get().0)
     } else {
         asked.register(governance).await?;
-        let decided = point.decide(&asked.ask, permit.caller()).await;
+        let decided = point.decide(&asked.ask, permit.caller(), || ()).await;
         answer(decided.map_err(|fault| unwritten(&fault))?.get())
     };
     Ok(Output::of(result))

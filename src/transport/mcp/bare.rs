@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::pipeline::Call;
 use crate::transport::running::Running;
+use crate::transport::traced;
 
 use super::door::session_of;
 use super::{Guest, Road, answer};
@@ -85,6 +86,7 @@ impl Road {
         self.refuse_elsewhere(&name, &guest)?;
         let call = Call {
             credentials: guest.credentials,
+            journey: traced::told_by(&guest.span),
             ..Call::tool(guest.caller, name, arguments)
         };
         let end = Running::new(&self.pipeline, &self.running, call).await;

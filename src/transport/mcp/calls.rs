@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::canonical_json;
 use crate::pipeline::{Answer, Body, Call};
 use crate::tools::Line;
+use crate::transport::traced;
 
 use super::handler::guest;
 use super::{Guest, Road, answer, line};
@@ -55,6 +56,7 @@ impl Road {
         let call = Call {
             credentials: guest.credentials,
             line,
+            journey: traced::told_by(&guest.span),
             ..Call::tool(guest.caller, tool, arguments)
         };
         let end = self.take(call, &context.ct).await;
@@ -73,6 +75,7 @@ impl Road {
             return Ok(());
         }
         self.pipeline.note_refused(&guest.caller, "invalid_value");
+        guest.span.fail("unknown_tool");
         Err(answer::unknown(tool))
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::domain::{AgentId, LocalRole};
 use crate::pipeline::{Caller, Credentials, Door, SessionRefused, Unanswered};
+use crate::telemetry::Span;
 use crate::transport::body;
 use crate::transport::rest::Asker;
 use crate::wire::Message;
@@ -45,6 +46,8 @@ struct Received {
     bytes: Bytes,
     id: Value,
     opens_session: bool,
+    /// The span of the call, if it is one.
+    span: Span,
     /// The message again, if it is a call that needs nothing of the library.
     bare: Option<Bare>,
 }
@@ -103,6 +106,7 @@ impl Mcp {
             credentials,
             agent_id,
             session: session_of(&parts.headers).map(Arc::from),
+            span: Span::default(),
         };
         match parts.method {
             Method::POST => self.post(parts, body, guest).await,
@@ -113,6 +117,7 @@ impl Mcp {
 
     async fn post(&self, mut parts: Parts, body: Body, guest: Guest) -> Result<Response, Fault> {
         let mut message = self.read(&parts.headers, body).await?;
+        let guest = guest.followed_by(&message.span);
         if let Some(bare) = message.bare.take()
             && self.road.takes_bare(&bare)
         {
@@ -131,7 +136,9 @@ impl Mcp {
             return in_json_rpc(answer.map(Body::new), &message.id).await;
         }
         // Boxed: most calls stand alone, and their future need not have room for this one.
-        Box::pin(self.post_in_session(parts, body, agent_id, message)).await
+        let span = message.span.clone();
+        let answer = Box::pin(self.post_in_session(parts, body, agent_id, message)).await;
+        answer.inspect_err(|_| span.fail("session"))
     }
 
     async fn post_in_session(
@@ -143,7 +150,8 @@ impl Mcp {
     ) -> Result<Response, Fault> {
         if let Some(session) = session_of(&parts.headers) {
             let known = self.road.pipeline.session(session, &agent_id);
-            known.ok_or_else(|| Fault::unknown_session().of(&message.id))?;
+            let known = known.ok_or_else(|| Fault::unknown_session().of(&message.id))?;
+            message.span.say("mcp.session.id", known.id.to_string());
         } else {
             let ended = self.road.pipeline.make_room(&agent_id).await;
             for id in ended.map_err(|refused| no_session(&refused).of(&message.id))? {
@@ -201,11 +209,16 @@ impl Mcp {
         let message = Message::read(&bytes).map_err(|fault| Fault::no_message(&fault))?;
         let id = message.id().cloned().unwrap_or_default();
         let method = message.method();
+        let mut span = Span::default();
         if method == Some("tools/call") {
-            check_call(&message)
-                .map_err(|what| Fault::params(format!("Invalid params: {what}")).of(&id))?;
+            span = self.span(headers, &message);
+            check_call(&message).map_err(|what| {
+                span.fail("invalid_params");
+                Fault::params(format!("Invalid params: {what}")).of(&id)
+            })?;
         }
         Ok(Received {
+            span,
             bytes,
             id,
             opens_session: method == Some("initialize"),

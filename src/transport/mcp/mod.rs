@@ -15,6 +15,7 @@ mod line; // the way back from a tool to its client
 mod listed; // tools as MCP shows them
 mod native; // answers in MCP's own words
 mod sessions; // sessions that outlive the process
+mod spans; // calls as spans, in the words of MCP
 mod shelves; // resources and prompts of backends
 mod state; // what clients keep for tools that ask back
 mod wishes; // what a session asked to be told
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{AgentId, TrustLevel};
 use crate::pipeline::{Answer, Call, Caller, Credentials, Decision, Door, Pipeline, Unanswered};
+use crate::telemetry::{Span, Traces};
 use crate::transport::running::Running;
 
 pub(super) use door::{PATH, routes};
@@ -58,6 +60,8 @@ pub struct Parts {
     pub session_idle: Duration,
     /// What clients keep for tools that ask back; one for all doors of a gateway, so that each is taken back once.
     pub states: Arc<States>,
+    /// Where spans are recorded.
+    pub traces: Traces,
 }
 
 /// The MCP door.
@@ -70,6 +74,7 @@ pub struct Mcp {
     /// For sessions.
     in_session: StreamableHttpService<Arc<handler::Handler>, LocalSessionManager>,
     workers: Arc<LocalSessionManager>,
+    traces: Traces,
 }
 
 /// Who sent a request; travels with it to the handler.
@@ -81,6 +86,8 @@ struct Guest {
     agent_id: AgentId,
     /// The session that it speaks in.
     session: Option<Arc<str>>,
+    /// The span of its call, if it is one.
+    span: Span,
 }
 
 /// A tool that is offered here.
@@ -152,6 +159,7 @@ impl Mcp {
             body_limit,
             session_idle,
             states,
+            traces,
         } = parts;
         let tools = listed::tools(pipeline.catalog().definitions());
         let road = Arc::new(Road {
@@ -191,6 +199,7 @@ impl Mcp {
             door,
             body_limit,
             workers,
+            traces,
         }
     }
 }

@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
 use crate::pipeline::{Call, Caller, Credentials, Door, Roles, Source};
-use crate::transport::body;
+use crate::telemetry::Span;
+use crate::transport::{body, traced};
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
 use super::layers::RequestId;
@@ -206,6 +207,8 @@ pub(in crate::transport) struct Asker {
     pub(in crate::transport) credentials: Credentials,
     /// What the asker may do with the gateway; `None` for nobody, who is told less.
     pub(super) roles: Option<Roles>,
+    /// The span of the request.
+    pub(super) span: Span,
 }
 
 impl Asker {
@@ -216,6 +219,7 @@ impl Asker {
             caller: find_caller(rest, request),
             credentials: Credentials::None,
             roles: None,
+            span: Span::default(),
         })
     }
 
@@ -231,6 +235,7 @@ impl Asker {
     pub(super) fn calls(self, tool: impl Into<String>, arguments: Map<String, Value>) -> Call {
         Call {
             credentials: self.credentials,
+            journey: traced::within(&self.span),
             ..Call::tool(self.caller, tool, arguments)
         }
     }
@@ -248,8 +253,8 @@ pub(super) fn find_caller(rest: &Rest, request: &Request) -> Caller {
         .extensions()
         .get::<RequestId>()
         .map(|id| id.0.clone());
-    let trace_id =
-        header("traceparent").and_then(|parent| parent.split('-').nth(1).map(str::to_owned));
+    let traced = request.extensions().get().and_then(Span::trace_id);
+    let trace_id = traced.or_else(|| Some(header("traceparent")?.split('-').nth(1)?.to_owned()));
     let source = Source {
         address,
         user_agent: header("user-agent"),

@@ -179,6 +179,7 @@ async fn admit(
         caller: caller.clone(),
         credentials,
         roles,
+        span: request.extensions().get().cloned().unwrap_or_default(),
     };
     request.extensions_mut().insert(asker);
     Ok(())

@@ -17,6 +17,7 @@ mod routes; // the route table
 mod seats; // how many streams one may have open
 mod stream; // records as they are written
 mod service; // the router behind a name of ours
+mod traced; // requests as spans
 
 use std::sync::{Arc, OnceLock};
 
@@ -31,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::Network;
 use crate::pipeline::{Answer, Call, Door, Pipeline, Unanswered};
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Traces};
 use crate::transport::metrics::DoorMetrics;
 use crate::transport::running::Running;
 use crate::wire::{Problem, ProblemCode};
@@ -57,6 +58,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// The figures for Prometheus.
     pub metrics: Arc<Metrics>,
+    /// Where spans are recorded.
+    pub traces: Traces,
     /// The calls that run; stopping waits for them.
     pub running: TaskTracker,
     /// Cancelled when the server stops, so that streams end.

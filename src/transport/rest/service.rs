@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, Method, Request, header};
 use axum::response::Response;
 use tower::ServiceExt as _;
 
-use super::{Rest, layers};
+use super::{Rest, layers, traced};
 use crate::domain::Secret;
 use crate::transport::metrics::DoorMetrics;
 
@@ -53,8 +53,11 @@ impl Service {
     }
 
     /// Answers a request as it is, with a body that is read as it comes.
-    pub async fn open(&self, request: Request<Body>) -> Response {
-        layers::guard(&self.rest, request, |request| self.route(request)).await
+    pub async fn open(&self, mut request: Request<Body>) -> Response {
+        let span = traced::begin(&self.rest, &mut request);
+        let response = layers::guard(&self.rest, request, |request| self.route(request)).await;
+        traced::end(&span, &response);
+        response
     }
 
     async fn route(&self, request: Request<Body>) -> Response {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::pipeline::{Answer, Body, Call, Unanswered};
+use crate::pipeline::{Answer, Body, Call, Journey, Unanswered};
 use crate::wire::{Problem, ProblemCode};
 
 use super::routes::Route;
@@ -54,6 +54,8 @@ pub(super) async fn open(rest: &Rest, route: &'static Route, request: Request) -
     // Before the first look, or what is recorded in between would be noticed late.
     let news = rest.pipeline.news();
     let first = rest.handle(call.clone()).await;
+    // The request is answered with that; what is looked up later is no part of its trace.
+    call.journey = Journey::default();
     let style = answer::Style {
         execution_api: false,
     };

@@ -4,6 +4,8 @@ pub(crate) mod choices; // a stream of choices, so that random values shrink
 pub(crate) mod random; // random bundles, catalogues, requests
 pub(crate) mod rules; // small constructors for the model of policies
 
+#[cfg(feature = "otel")]
+pub(crate) mod collector; // a collector of traces
 pub(crate) mod console; // commands in Markdown, run and compared
 pub(crate) mod golden; // files that tests write and people read
 pub(crate) mod house; // a whole gateway, without a port
