@@ -1,4 +1,4 @@
-//! The README's own commands: whoever follows it sees what it shows.
+//! Commands of the README and of what it leads to: whoever follows them sees what is shown.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::console::{BINARY, Console, Ran, Step, agrees, need, steps};
 
-/// The port that the README shows.
+/// The port that the documents show.
 const PORT: &str = "8000";
 
 /// A folder as a clone is after `cargo build --release`.
@@ -31,6 +31,10 @@ fn run(console: &mut Console, step: &Step) -> Option<Ran> {
             let port = console.port().unwrap_or("0").to_owned();
             Some(console.run(&format!("PORT={port} target/release/policyguard")))
         }
+        // Whether the port that is shown is free just now is not for a document to say.
+        "policyguard" | "policyguard doctor" => {
+            Some(console.run(&format!("PORT=0 {}", step.command)))
+        }
         command => {
             let port = console.port().unwrap_or(PORT).to_owned();
             Some(console.run(&command.replace(PORT, &port)))
@@ -38,20 +42,16 @@ fn run(console: &mut Console, step: &Step) -> Option<Ran> {
     }
 }
 
-#[test]
-fn every_command_of_the_readme_prints_what_it_shows() {
+/// Runs every command of a document in this session; each is to print what stands below it.
+fn follow(document: &str, console: &mut Console) -> Vec<Step> {
     need("curl");
     need("python3");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let steps = steps(&fs::read_to_string(file).unwrap());
-    assert!(steps.len() > 20, "the commands were not found");
-    let mut console = clone();
-    let mut gateways = 0;
-    for step in steps {
-        let Some(ran) = run(&mut console, &step) else {
+    for step in &steps {
+        let Some(ran) = run(console, step) else {
             continue;
         };
-        gateways += usize::from(step.command.starts_with("cargo run"));
         let port = console.port().unwrap_or(PORT);
         let printed = (ran.stdout + &ran.stderr).replace(&format!(":{port}"), &format!(":{PORT}"));
         let lines: Vec<String> = printed.lines().map(str::to_owned).collect();
@@ -62,11 +62,43 @@ fn every_command_of_the_readme_prints_what_it_shows() {
         }
         assert!(
             agrees(&expected, &lines),
-            "README.md:{}: $ {}\n--- shown\n{}\n--- printed\n{printed}",
+            "{document}:{}: $ {}\n--- shown\n{}\n--- printed\n{printed}",
             step.line,
             step.command,
             expected.join("\n")
         );
     }
+    steps
+}
+
+/// How many commands of a document begin so.
+fn count(steps: &[Step], beginning: &str) -> usize {
+    let begin = |step: &&Step| step.command.starts_with(beginning);
+    steps.iter().filter(begin).count()
+}
+
+#[test]
+fn every_command_of_the_readme_prints_what_it_shows() {
+    let steps = follow("README.md", &mut clone());
+    assert!(steps.len() > 20, "the commands were not found");
+    let gateways = count(&steps, "cargo run");
     assert_eq!(gateways, 2, "the gateway is started, and started again");
+}
+
+#[test]
+fn every_command_of_the_tutorial_prints_what_it_shows() {
+    let mut console = Console::new();
+    // The doctor looks at the clients of whoever runs this.
+    console.run("HOME=$PWD");
+    let steps = follow("docs/tutorial/first-ten-minutes.md", &mut console);
+    assert!(steps.len() > 15, "the commands were not found");
+    assert_eq!(count(&steps, "^C"), 1, "the gateway is stopped");
+}
+
+#[test]
+fn every_command_of_the_explanations_prints_what_it_shows() {
+    for document in ["evaluation-order", "modes"] {
+        let steps = follow(&format!("docs/explanation/{document}.md"), &mut clone());
+        assert!(!steps.is_empty(), "the commands were not found");
+    }
 }
