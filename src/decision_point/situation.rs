@@ -78,11 +78,18 @@ impl Situation {
     }
 
     /// This situation with another mode, whose end is also set on the monotonic clock.
+    ///
+    /// The end of a mode that goes on moves there as far as it moves here: a wall clock that was set back meanwhile
+    /// lengthens nothing.
     #[must_use]
     pub fn with_mode(&self, modes: ModeState, moment: Moment) -> Self {
-        let mode_ends = modes
-            .expires_at
-            .map(|end| moment.monotonic + moment.wall.until(end));
+        let goes_on = modes.mode == self.modes.mode && modes.since == self.modes.since;
+        let mode_ends = match (self.modes.expires_at, self.mode_ends, modes.expires_at) {
+            (Some(was), Some(ends), Some(end)) if goes_on => {
+                Some((ends + was.until(end)).saturating_sub(end.until(was)))
+            }
+            (_, _, end) => end.map(|end| moment.monotonic + moment.wall.until(end)),
+        };
         Self {
             modes,
             mode_ends,

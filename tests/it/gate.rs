@@ -180,3 +180,22 @@ async fn a_mode_that_ran_out_starts_nothing_though_nobody_recorded_its_end() {
     );
     assert_eq!(witness.started.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_back_lengthens_no_mode_that_somebody_touches() {
+    let house = House::new().await;
+    let mode = || async { house.get("/policy/status").await.body["current_mode"].clone() };
+    let switch =
+        json!({ "mode": "EMERGENCY", "reason": "the cache is down", "duration_seconds": 600 });
+    assert_eq!(house.post("/policy/set-mode", &switch).await.status, 200);
+    house.clock.advance(Duration::from_mins(5));
+    house.clock.set_back(Duration::from_hours(1));
+    let scope = json!({ "affected_services": ["cache"], "incident_type": "outage", "reason": "it is the cache" });
+    let scoped = house.post("/policy/set-incident-scope", &scope).await;
+    assert_eq!(scoped.status, 200, "{:?}", scoped.body);
+    assert_eq!(mode().await, "EMERGENCY");
+    house.clock.advance(Duration::from_secs(299));
+    assert_eq!(mode().await, "EMERGENCY");
+    house.clock.advance(Duration::from_secs(2));
+    assert_eq!(mode().await, "NORMAL");
+}

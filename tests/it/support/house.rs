@@ -26,6 +26,8 @@ use tempfile::TempDir;
 /// A clock that stands until the test moves it.
 pub(crate) struct TestClock {
     millis: AtomicI64,
+    /// How far the wall clock was set back.
+    behind: AtomicI64,
 }
 
 impl TestClock {
@@ -37,11 +39,20 @@ impl TestClock {
             Ordering::SeqCst,
         );
     }
+
+    /// Sets the wall clock back, and leaves the monotonic one alone.
+    pub(crate) fn set_back(&self, duration: Duration) {
+        self.behind.fetch_add(
+            i64::try_from(duration.as_millis()).unwrap(),
+            Ordering::SeqCst,
+        );
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.millis.load(Ordering::SeqCst))
+        let behind = self.behind.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst) - behind)
     }
 
     fn monotonic(&self) -> Duration {
@@ -165,6 +176,7 @@ impl House {
     async fn open(dir: Arc<TempDir>, config: Config, parts: impl FnOnce(Parts) -> Parts) -> Self {
         let clock = Arc::new(TestClock {
             millis: AtomicI64::new(TestClock::START),
+            behind: AtomicI64::new(0),
         });
         let parts = parts(Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
