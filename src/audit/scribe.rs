@@ -268,7 +268,7 @@ impl Scribe {
 
     fn ruling(&self, decision: &Decision, simulated: bool) -> Ruling {
         let request = decision.request();
-        let asked = simulated || request.purpose == Purpose::Question;
+        let asked = simulated || request.purpose != Purpose::Run;
         let asking = request
             .principal
             .acted_by

@@ -38,7 +38,9 @@ impl Arguments {
 pub enum Purpose {
     /// To act, if allowed.
     Run,
-    /// To know whether it would be allowed; a dry run too.
+    /// To know what a run would come to: decided like one, and never done.
+    DryRun,
+    /// To know whether it would be allowed.
     Question,
 }
 

@@ -51,7 +51,7 @@ impl Requirements for CallRoles {
             "create_policy" => policies::needs_to_create(&self.gate, ask),
             _ => Roles::NONE,
         };
-        if asked_for == Roles::NONE && ask.purpose == Purpose::Run {
+        if asked_for == Roles::NONE && ask.purpose != Purpose::Question {
             self.to_call(&ask.resource.name)
         } else {
             asked_for

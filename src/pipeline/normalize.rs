@@ -29,7 +29,7 @@ impl Pipeline {
             arguments: Arguments(call.arguments),
             stated: Arc::new(Stated(call.stated)),
             purpose: if call.shadow {
-                Purpose::Question
+                Purpose::DryRun
             } else {
                 Purpose::Run
             },

@@ -215,7 +215,7 @@ impl Engine {
     #[inline]
     pub(super) fn plan_of(&self, request: &ActionRequest) -> Option<&ToolPlan> {
         match (request.purpose, &request.action) {
-            (Purpose::Run, _) | (Purpose::Question, ActionType::ToolCall) => {
+            (Purpose::Run | Purpose::DryRun, _) | (Purpose::Question, ActionType::ToolCall) => {
                 self.plan(&request.resource.name)
             }
             (

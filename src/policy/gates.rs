@@ -52,7 +52,7 @@ impl<T: Trace> Evaluation<'_, T> {
             };
         }
         let checked = match (self.request.purpose, &self.request.action) {
-            (Purpose::Run, _) => check_run_name(name),
+            (Purpose::Run | Purpose::DryRun, _) => check_run_name(name),
             (Purpose::Question, ActionType::ToolCall) => check_tool_name(name),
             (
                 Purpose::Question,
@@ -64,7 +64,9 @@ impl<T: Trace> Evaluation<'_, T> {
         };
         checked.map_err(|fault| verdict::invalid_name(&fault))?;
         match self.request.purpose {
-            Purpose::Run => Err(verdict::unknown_tool(name, &self.request.context.mode)),
+            Purpose::Run | Purpose::DryRun => {
+                Err(verdict::unknown_tool(name, &self.request.context.mode))
+            }
             Purpose::Question => Ok(()),
         }
     }

@@ -38,7 +38,7 @@ const WAY_BACK: [&str; 6] = [
 
 /// Decides the request by the bundle and the catalogue.
 pub(crate) fn decide(bundle: &Bundle, catalogue: &[ToolFacts], request: &ActionRequest) -> Naive {
-    let is_tool = request.purpose == Purpose::Run || request.action == ActionType::ToolCall;
+    let is_tool = request.purpose != Purpose::Question || request.action == ActionType::ToolCall;
     let tool = catalogue
         .iter()
         .find(|tool| is_tool && *tool.name == *request.resource.name);
@@ -158,14 +158,14 @@ impl Walk<'_> {
             return Err(deny(Code::Integrity, None));
         }
         let valid = match (self.request.purpose, &self.request.action) {
-            (Purpose::Run, _) => check_run_name(name).is_ok(),
+            (Purpose::Run | Purpose::DryRun, _) => check_run_name(name).is_ok(),
             (Purpose::Question, ActionType::ToolCall) => check_tool_name(name).is_ok(),
             (Purpose::Question, _) => check_target(name).is_ok(),
         };
         if !valid {
             return Err(deny(Code::InvalidName, None));
         }
-        if self.request.purpose == Purpose::Run && self.tool.is_none() {
+        if self.request.purpose != Purpose::Question && self.tool.is_none() {
             let mode = &context.mode;
             let reason = format!(
                 "Tool '{name}' is not in the allowed list for {mode} mode: there is no such tool"

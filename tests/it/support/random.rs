@@ -425,7 +425,7 @@ pub(crate) fn request(choices: &mut Choices) -> ActionRequest {
         ];
         request.action = ActionType::parse(choices.one(&types)).unwrap();
     } else if choices.rarely(3) {
-        request.purpose = Purpose::Question;
+        request.purpose = *choices.one(&[&Purpose::Question, &Purpose::DryRun]);
     }
     request.arguments = random_arguments(choices, name);
     principal(choices, &mut request);
