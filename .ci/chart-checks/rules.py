@@ -4,12 +4,17 @@ from dataclasses import dataclass, field
 
 import celpy
 
+# Rules, as they are written, with functions that only the API server has. Put one here when you have held the chart's
+# objects against it yourself: any other that cannot be read is a failure. None is needed at present.
+KNOWN_UNREADABLE: frozenset[str] = frozenset()
+
 
 @dataclass
 class Verdict:
     broken: list[str] = field(default_factory=list)
     asked: int = 0
     unread: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
 
 
 def check(schema: dict, one: dict) -> Verdict:
@@ -50,7 +55,8 @@ def ask(rule: dict, value: object, place: str, verdict: Verdict) -> None:
         program = environment.program(environment.compile(rule["rule"]))
         holds = bool(program.evaluate({"self": celpy.json_to_cel(value)}))
     except (celpy.CELParseError, celpy.CELEvalError) as error:
-        verdict.unread.add(f"{place}: {rule['rule']} ({str(error.args[0])[:60]})")
+        found = verdict.skipped if rule["rule"] in KNOWN_UNREADABLE else verdict.unread
+        found.add(f"{place}: {rule['rule']} ({str(error.args[0])[:60]})")
         return
     verdict.asked += 1
     if not holds:
