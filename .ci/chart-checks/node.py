@@ -126,6 +126,7 @@ class Limits:
 
     def __init__(self, memory: int, processors: float) -> None:
         self.groups: list[Path] = []
+        self.memory = memory
         period = 100_000
         quota = int(processors * period)
         first = [("memory.limit_in_bytes", str(memory)), ("memory.swappiness", "0")]
@@ -156,9 +157,9 @@ class Limits:
         for group in self.groups:
             (group / "cgroup.procs").write_text(str(os.getpid()))
 
-    def peak(self) -> int | None:
-        """The most memory that was taken, in bytes, the page cache included."""
-        return int(self._memory.read_text()) if self._memory else None
+    def peak(self) -> int:
+        """The most memory that was taken, in bytes, the page cache included; needs `hold`."""
+        return int(self._memory.read_text())
 
     def leave(self) -> None:
         for group in self.groups:

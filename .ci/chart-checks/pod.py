@@ -185,6 +185,10 @@ class Pod:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{field}:"))
 
+    def in_its_limits(self) -> bool:
+        """Whether the kernel counts the process in the cgroups that were made for it."""
+        return all(str(self._process.pid) in (group / "cgroup.procs").read_text().split() for group in self.limits.groups)
+
     def run(self, *command: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess:
         """Runs a command inside, as `kubectl exec` would; without one, what the container is for, to its end."""
         self._give_volumes()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,9 +68,8 @@ def default(report: Report, binary: Path, work: Path) -> None:
     """What `helm install` without values gives: a gateway that asks for keys and remembers."""
     pod = pod_of(None, binary, work / "default")
     took = pod.start()
-    report.step(
-        "without values it becomes ready", None, f"in {took:.1f} s, limits {'held' if pod.limits.hold else 'NOT held'}"
-    )
+    report.step("without values it becomes ready", None, f"in {took:.1f} s")
+    limited(report, pod)
     report.equal(
         "as nobody, with no rights",
         [pod.status("Uid").split()[0], pod.status("CapEff"), pod.status("NoNewPrivs")],
@@ -120,6 +120,18 @@ def default(report: Report, binary: Path, work: Path) -> None:
         "another catalogue's key takes the place of the one before", ("result" in old, "result" in new), (False, True)
     )
     pod.stop()
+
+
+def limited(report: Report, pod: Pod) -> bool:
+    """Whether the chart's limit of memory holds for the process; without cgroups only where somebody said so."""
+    about = "the limit of memory is held"
+    if pod.limits.hold:
+        return report.equal(about, pod.in_its_limits(), True)
+    if os.environ.get("CHART_WITHOUT_CGROUPS") == "1":
+        report.unchecked("the limit of memory, by CHART_WITHOUT_CGROUPS=1")
+        return True
+    hint = "run it where root may make cgroups, or set CHART_WITHOUT_CGROUPS=1 to go without"
+    return report.step(about, f"no cgroup can be made here; {hint}")
 
 
 def secret_of(manifests: list[dict]) -> dict[str, bytes]:
@@ -241,7 +253,10 @@ def memory(report: Report, binary: Path, work: Path) -> None:
     with ThreadPoolExecutor(CALLERS) as callers:
         answers = list(callers.map(call, range(CALLS)))
     took = time.monotonic() - began
-    peak = pod.limits.peak()
-    detail = f"{CALLS} calls in {took:.0f} s, at most {peak / 2**20:.0f} MiB" if peak else "no cgroup can be made here"
-    report.step("it runs within its limits", None if all(answers) else f"{answers.count(False)} calls failed", detail)
+    wrong = None if all(answers) else f"{answers.count(False)} calls failed"
+    report.step("it answers under load", wrong, f"{CALLS} calls in {took:.0f} s")
+    if limited(report, pod) and pod.limits.hold:
+        peak = pod.limits.peak()
+        within = None if 0 < peak <= pod.limits.memory else f"{peak} bytes"
+        report.step("it runs within its limits", within, f"at most {peak / 2**20:.0f} MiB")
     report.equal("it stops in order after load", pod.stop(), None)
