@@ -39,10 +39,10 @@ def manifests(rendered: dict[str, str]) -> list[dict]:
     return objects
 
 
-def refusal(values: dict, chart: Path = CHART) -> str | None:
+def refusal(values: dict, chart: Path = CHART, name: str = NAME) -> str | None:
     """What Helm says against values; None when it takes them."""
     try:
-        texts(values, chart)
+        texts(values, chart, name)
     except helm_python.HelmError as error:
         return re.sub(r"\s*\n\s*", "\n", str(error)).strip()
     return None

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import zlib
+from collections import ChainMap
 from pathlib import Path
 
 import helm_python
@@ -19,6 +20,7 @@ from report import Report
 SNAPSHOTS = release.ROOT / "tests/cases/chart"
 REFUSALS = SNAPSHOTS / "refused.yaml"
 KEY = re.compile(r"pg_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}")
+NAMED = re.compile(r"\.(labels|matchLabels|annotations|spec\.selector)\.[^[\]]+$|\.\w*([nN]ame|namespace)$")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 DRAWN = 40
 # What the chart sets by values of its own, or by what a pod is: no setting for config.settings.
@@ -59,6 +61,7 @@ def check(report: Report, binary: Path, work: Path) -> dict[str, dict[str, str]]
     report.step("at least ten sets of values", None if len(rendered) >= 10 else str(len(rendered)), str(len(rendered)))
     versions(report, binary)
     refusals(report)
+    names(report)
     keys(report, binary)
     policies(report, rendered, binary, work)
     settings(report, binary)
@@ -111,10 +114,29 @@ def versions(report: Report, binary: Path) -> None:
 
 def refusals(report: Report) -> None:
     for case in yaml.safe_load(REFUSALS.read_text()):
-        said = release.refusal(case["values"])
+        said = release.refusal(case["values"], name=case.get("release", release.NAME))
         missing = [part for part in case["says"] if part not in (said or "")]
         wrong = f"expected {missing}, came {said or 'no refusal'}" if said is None or missing else None
         report.step(f"refused: {case['name']}", wrong)
+
+
+def names(report: Report) -> None:
+    """Names that YAML would read as numbers and truths stay texts, in labels, selectors and references."""
+    everything = [release.read(release.VALUES / f"{one}-values.yaml") for one in ("placed", "network-policy", "ingress")]
+    for name, values in [("123", {"fullnameOverride": "gate"}), ("true", {"nameOverride": "true"})]:
+        made = release.manifests(release.texts(dict(ChainMap(values, *everything)), name=name, namespace="123"))
+        wrong = sorted({f"{one['kind']}{place}: {value!r}" for one in made for place, value in untrue(one)})
+        report.step(f"a release named `{name}`, in namespace `123`", "; ".join(wrong) or None, f"{len(made)} objects")
+
+
+def untrue(value: object, place: str = "") -> list[tuple[str, object]]:
+    """The names, labels and selectors in an object that are no text."""
+    if isinstance(value, list):
+        return [found for one in value for found in untrue(one, f"{place}[]")]
+    if not isinstance(value, dict):
+        texts = NAMED.search(place) is not None and not isinstance(value, str)
+        return [(place, value)] if texts else []
+    return [found for key, one in value.items() for found in untrue(one, f"{place}.{key}")]
 
 
 def checksum(text: str) -> str:
@@ -168,7 +190,7 @@ def policies(report: Report, rendered: dict, binary: Path, work: Path) -> None:
         "their suite passes", f"{passed.stdout}{passed.stderr}" if passed.returncode else None, last(passed.stdout)
     )
     for name in [
-        name for name, texts in rendered.items() if "name: policyguard-policies" in texts.get("configmap.yaml", "")
+        name for name, texts in rendered.items() if 'name: "policyguard-policies"' in texts.get("configmap.yaml", "")
     ]:
         folder = written(release.manifests(rendered[name]), "policyguard-policies", work / f"policies-{name}")
         checked = subprocess.run([binary, "policy", "check", folder], capture_output=True, text=True)

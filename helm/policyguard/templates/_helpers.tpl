@@ -28,8 +28,8 @@ StatefulSet have its name and a digest of 11 characters as a label, which ends a
 {{- end -}}
 
 {{- define "policyguard.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "policyguard.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "policyguard.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "policyguard.labels" -}}

@@ -19,7 +19,7 @@ spec:
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  serviceAccountName: {{ include "policyguard.serviceAccountName" . }}
+  serviceAccountName: {{ include "policyguard.serviceAccountName" . | quote }}
   automountServiceAccountToken: false
   # Kubernetes would set POLICYGUARD_PORT=tcp://… for a Service of that name.
   enableServiceLinks: false
@@ -127,16 +127,16 @@ spec:
 - name: data
   {{- if include "policyguard.persistent" . }}
   persistentVolumeClaim:
-    claimName: {{ include "policyguard.claim" . }}
+    claimName: {{ include "policyguard.claim" . | quote }}
   {{- else }}
   emptyDir: {}
   {{- end }}
 - name: policies
   configMap:
-    name: {{ include "policyguard.policiesName" . }}
+    name: {{ include "policyguard.policiesName" . | quote }}
 - name: keys
   secret:
-    secretName: {{ include "policyguard.secret" . }}
+    secretName: {{ include "policyguard.secret" . | quote }}
     # Root owns the files and the pod's group reads them; nobody else does.
     defaultMode: 0440
     items:
@@ -147,6 +147,6 @@ spec:
 {{- if .Values.config.settings }}
 - name: settings
   configMap:
-    name: {{ include "policyguard.named" (dict "root" . "ending" "settings") }}
+    name: {{ include "policyguard.named" (dict "root" . "ending" "settings") | quote }}
 {{- end }}
 {{- end -}}
