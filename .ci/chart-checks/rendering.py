@@ -295,6 +295,14 @@ def in_a_cluster(report: Report) -> None:
         report.equal(f"where the cluster serves {served or 'no kagent'}", found, [expected] if expected else [])
         report.equal("… the notes warn if there is none", "serves no RemoteMCPServer" in notes, expected is None)
         cluster.close()
+    cluster = Cluster({KAGENT[0]: [("remotemcpservers", "RemoteMCPServer")]})
+    for labels, expected in [({"team": "ops"}, (True, False)), (None, (False, True))]:
+        expressions = None if labels else [{"key": "team", "operator": "Exists"}]
+        allowed = {"from": "Selector", "selector": {"matchLabels": labels, "matchExpressions": expressions}}
+        notes = cluster.install({"kagentIntegration": {"enabled": True, "allowedNamespaces": allowed}})[1]
+        said = "kubectl label namespace kagent" in notes, "operator: Exists" in notes
+        report.equal(f"the notes say which namespaces may refer to it, by {'labels' if labels else 'more'}", said, expected)
+    cluster.close()
 
 
 def packaged(report: Report, work: Path) -> None:
