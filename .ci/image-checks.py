@@ -222,6 +222,8 @@ def is_as_described(image):
         ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=folder, check=False)
         if ran.returncode != 0:
             raise SystemExit(f"FAIL  the commands of {HOW_TO}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
+        made = {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in pathlib.Path(folder).iterdir()}
+        check(f"files that {HOW_TO} makes, and who reads them", made, {"policyguard-monday.db": "0o600"})
     for wanted in ["ready", "`alice` is added", '"success":true', '"code":"always_blocked"', "is restored; the chain is intact"]:
         check(f"{HOW_TO} shows {wanted}", wanted in ran.stdout + ran.stderr, True)
     podman("rm", "--force", "policyguard")

@@ -8,6 +8,7 @@ import base64
 import json
 import re
 import socketserver
+import stat
 import subprocess
 import sys
 import threading
@@ -117,6 +118,8 @@ def document(report: Report, binary: Path, work: Path) -> None:
             wrong = None if agrees(expected, came) else "shown\n" + "\n".join(expected) + "\ncame\n" + "\n".join(came)
             report.step(f"kubernetes.md:{step.line}: $ {step.command[:72]}", wrong)
         desk.shutdown()
+    modes = {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in (work / "clone").glob("*.db")}
+    report.equal("nobody else reads the document's backup", modes, {"policyguard-monday.db": "0o600"})
     report.equal("the gateway of the document stops", machine.stop(), None)
 
 
@@ -131,7 +134,8 @@ def run(found: list[Step], place: Path, work: Path) -> list[list[str]]:
     folder.mkdir(exist_ok=True)
     if not (folder / "helm").exists():
         (folder / "helm").symlink_to(release.ROOT / "helm")
-    script = "\n".join(lines)
+    # As most people's shells have it.
+    script = "\n".join(["umask 022", *lines])
     done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120)
     parts = re.split(rf"\n{END} \d+\n", done.stdout)[: len(found)]
     return [part.rstrip("\n").splitlines() for part in parts]
