@@ -187,7 +187,8 @@ class Pod:
 
     def in_its_limits(self) -> bool:
         """Whether the kernel counts the process in the cgroups that were made for it."""
-        return all(str(self._process.pid) in (group / "cgroup.procs").read_text().split() for group in self.limits.groups)
+        counted = [(group / "cgroup.procs").read_text().split() for group in self.limits.groups]
+        return all(str(self._process.pid) in processes for processes in counted)
 
     def run(self, *command: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess:
         """Runs a command inside, as `kubectl exec` would; without one, what the container is for, to its end."""

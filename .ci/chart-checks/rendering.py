@@ -122,7 +122,8 @@ def refusals(report: Report) -> None:
 
 def names(report: Report) -> None:
     """Names that YAML would read as numbers and truths stay texts, in labels, selectors and references."""
-    everything = [release.read(release.VALUES / f"{one}-values.yaml") for one in ("placed", "network-policy", "ingress")]
+    files = [release.VALUES / f"{one}-values.yaml" for one in ("placed", "network-policy", "ingress")]
+    everything = [release.read(file) for file in files]
     for name, values in [("123", {"fullnameOverride": "gate"}), ("true", {"nameOverride": "true"})]:
         made = release.manifests(release.texts(dict(ChainMap(values, *everything)), name=name, namespace="123"))
         wrong = sorted({f"{one['kind']}{place}: {value!r}" for one in made for place, value in untrue(one)})
@@ -301,7 +302,8 @@ def in_a_cluster(report: Report) -> None:
         allowed = {"from": "Selector", "selector": {"matchLabels": labels, "matchExpressions": expressions}}
         notes = cluster.install({"kagentIntegration": {"enabled": True, "allowedNamespaces": allowed}})[1]
         said = "kubectl label namespace kagent" in notes, "operator: Exists" in notes
-        report.equal(f"the notes say which namespaces may refer to it, by {'labels' if labels else 'more'}", said, expected)
+        by = "labels" if labels else "expressions"
+        report.equal(f"the notes say which namespaces may refer to it, by {by}", said, expected)
     cluster.close()
 
 
