@@ -19,7 +19,7 @@ use super::given_keys::{self, ended};
 use super::{App, OpenError};
 
 /// The file in the data directory, as long as the key was not used.
-pub(super) const FILE: &str = "bootstrap-key";
+const FILE: &str = "bootstrap-key";
 /// How long a key that was made for it holds.
 const HOLDS: Duration = Duration::from_hours(24);
 /// How often it is looked whether the key was used.
@@ -137,6 +137,12 @@ impl App {
     }
 }
 
+/// The file in which a key that is made here waits; none where the configuration names a file of its own.
+pub(super) fn file(config: &Config) -> Option<PathBuf> {
+    let made = config.bootstrap_key_file.is_none();
+    made.then(|| config.data_dir.join(FILE))
+}
+
 /// Whether a key for bootstrap waits for its first use.
 fn waits(book: &Book, now: Timestamp) -> bool {
     book.any(|kept| kept.key.bootstrap && kept.key.is_live(now) && kept.last_used_at().is_none())
@@ -172,12 +178,15 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Removes the file of a key for bootstrap once it was used or holds no more, and writes when keys were last used.
-pub(super) async fn keep_keys(keys: Arc<Keys>, gate: Arc<Gate>, file: PathBuf) {
+///
+/// A file that the configuration names is somebody else's, and stays.
+pub(super) async fn keep_keys(keys: Arc<Keys>, gate: Arc<Gate>, file: Option<PathBuf>) {
     for look in 1_u32.. {
         tokio::time::sleep(LOOK).await;
         let now = gate.clock().now();
-        if file.exists() && !keys.look(|book| waits(book, now)) {
-            match fs::remove_file(&file) {
+        let over = || !keys.look(|book| waits(book, now));
+        if let Some(file) = file.as_ref().filter(|file| file.exists() && over()) {
+            match fs::remove_file(file) {
                 Ok(()) => {
                     tracing::info!("the bootstrap key was used or is over; its file is removed");
                 }

@@ -70,7 +70,9 @@ fn taken(book: &Book, text: &KeyText, agent: &AgentId, now: Timestamp) -> BookEd
     let before = book.keys().into_iter().filter(is_before);
     let mut keys: Vec<ApiKey> = before.map(|kept| ended(&kept.key, now)).collect();
     keys.push(ApiKey {
-        revision: 1,
+        revision: book
+            .key(&text.key_id)
+            .map_or(1, |kept| kept.key.revision + 1),
         key_id: text.key_id.clone(),
         digest: text.digest,
         holder: holder.clone(),

@@ -110,6 +110,8 @@ pub struct App {
     facts: Facts,
     policies: Option<PathBuf>,
     data_dir: PathBuf,
+    /// Where the first administrator's key is, if it is made here.
+    first_key_file: Option<PathBuf>,
     running: TaskTracker,
     stop: CancellationToken,
     room: RoomWatch,
@@ -202,6 +204,7 @@ impl App {
             facts,
             policies,
             data_dir: config.data_dir.clone(),
+            first_key_file: bootstrap::file(config),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
             doors: AtDoors::new(config, door_metrics, kept),

@@ -54,7 +54,7 @@ impl App {
         tasks.spawn(bootstrap::keep_keys(
             Arc::clone(&self.keys),
             Arc::clone(&self.gate),
-            self.data_dir.join(bootstrap::FILE),
+            self.first_key_file.clone(),
         ));
         tasks.spawn(self.incidents.clone().keep());
         tasks

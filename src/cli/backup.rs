@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::storage::{self, StoreError};
 
 use super::audit::{progress, verdict};
-use super::client::Find;
+use super::client::{Find, without_traces};
 use super::output::{self, Format};
 use super::{CliError, Exit};
 
@@ -63,9 +63,10 @@ pub(super) fn back_up(
 fn to_stdout(data_dir: &Path) -> Result<Exit, CliError> {
     let file = data_dir.join(format!("backup-{}", std::process::id()));
     storage::back_up(data_dir, &file)?;
-    let copied = File::open(&file).and_then(|mut file| io::copy(&mut file, &mut io::stdout()));
+    let opened = File::open(&file);
+    // Before it is read: whatever ends this process leaves no copy behind.
     fs::remove_file(&file)?;
-    copied?;
+    io::copy(&mut opened?, &mut io::stdout())?;
     Ok(Exit::Ok)
 }
 
@@ -82,7 +83,7 @@ pub(super) async fn restore(
         output::print(format, &shown, || verdict(&shown))?;
         return Ok(Exit::ChainBroken);
     }
-    let app = App::open(config).await.map_err(|fault| {
+    let app = App::open(&without_traces(config)).await.map_err(|fault| {
         let dir = config.data_dir.display();
         CliError::Config(format!("`{dir}` is restored, but does not open: {fault}"))
     })?;

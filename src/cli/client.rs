@@ -55,8 +55,9 @@ impl Find<'_> {
             return Ok(running);
         }
         let begun = Instant::now();
+        let config = without_traces(self.config);
         loop {
-            match App::open(self.config).await {
+            match App::open(&config).await {
                 Ok(app) => {
                     let service = app.command_service();
                     let service = service.with_key(self.config.api_key.clone());
@@ -111,6 +112,14 @@ impl Find<'_> {
         let client = Client::behind(&socket).map_err(|fault| unanswered(&fault, &at))?;
         let client = client.with_key(self.config.api_key.as_ref());
         Ok(Gateway::Running { client, at })
+    }
+}
+
+/// The configuration for the length of a command, which waits for no collector of traces.
+pub(super) fn without_traces(config: &Config) -> Config {
+    Config {
+        traces: None,
+        ..config.clone()
     }
 }
 

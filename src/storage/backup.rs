@@ -9,7 +9,7 @@ use crate::audit::{Report, TrailReader as _};
 use crate::domain::Secret;
 
 use super::error::StoreError;
-use super::owner::{Owner, make_dir, sync_dir};
+use super::owner::{Owner, is_there, make_dir, sync_dir};
 use super::sqlite::{Reader, backup};
 use super::{DATABASE, key};
 
@@ -21,10 +21,10 @@ use super::{DATABASE, key};
 /// When the file exists, there is no store, or one of them cannot be read or written.
 pub fn back_up(data_dir: &Path, file: &Path) -> Result<(), StoreError> {
     let database = data_dir.join(DATABASE);
-    if !database.exists() {
+    if !is_there(&database)? {
         return Err(StoreError::Absent(database));
     }
-    if file.exists() {
+    if is_there(file)? {
         return Err(StoreError::Taken(file.to_owned()));
     }
     let key = key::load(&key::path(data_dir))?;
@@ -57,14 +57,17 @@ pub fn restore(
     make_dir(data_dir)?;
     let _owner = Owner::of(data_dir)?;
     let (database, key_file) = (data_dir.join(DATABASE), key::path(data_dir));
-    if let Some(taken) = [&database, &key_file]
-        .into_iter()
-        .find(|path| path.exists())
-    {
-        return Err(StoreError::Taken(taken.clone()));
+    // A log that another database left would be read into this one.
+    let beside_it = beside(&database);
+    for path in [&database, &key_file].into_iter().chain(&beside_it) {
+        if is_there(path)? {
+            return Err(StoreError::Taken(path.clone()));
+        }
     }
     let draft = draft_of(&database);
-    drop(fs::remove_file(&draft));
+    for left in beside(&draft).iter().chain([&draft]) {
+        drop(fs::remove_file(left));
+    }
     make(&draft)?;
     let restored = check(file, &draft, progress).and_then(|(report, bytes)| {
         if report.intact {
@@ -106,6 +109,15 @@ fn fetch(file: &Path, draft: &Path) -> io::Result<u64> {
         return io::copy(&mut io::stdin().lock(), &mut draft);
     }
     io::copy(&mut File::open(file)?, &mut draft)
+}
+
+/// What SQLite keeps beside a database and reads into it.
+fn beside(database: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", "-journal"].map(|ending| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
 }
 
 /// The name that a file has until it is whole.

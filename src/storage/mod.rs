@@ -53,7 +53,7 @@ pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
 /// When there is no store, or it or its key cannot be read.
 pub fn open_reader(data_dir: &Path) -> Result<Arc<dyn TrailReader>, StoreError> {
     let database = data_dir.join(DATABASE);
-    if !database.exists() {
+    if !owner::is_there(&database)? {
         return Err(StoreError::Absent(database));
     }
     let key = key::load(&key::path(data_dir))?;

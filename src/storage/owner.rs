@@ -88,6 +88,11 @@ fn pid_in(file: &mut File) -> String {
     }
 }
 
+/// Whether something is at the path; what cannot be looked at is not taken for absent.
+pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(StoreError::file("look at", path))
+}
+
 /// Makes the directory, readable by its owner alone, if it is not there.
 pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
     DirBuilder::new()

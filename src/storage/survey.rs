@@ -6,6 +6,7 @@ use crate::audit::TrailReader as _;
 use crate::domain::Timestamp;
 
 use super::error::StoreError;
+use super::owner::is_there;
 use super::room::{Room, Space};
 use super::sqlite::{self, Reader, States};
 use super::{DATABASE, key};
@@ -33,7 +34,7 @@ pub struct Survey {
 /// As [`open`](super::open), but for its owner, who is left alone.
 pub fn survey(data_dir: &Path) -> Result<Survey, StoreError> {
     let database = data_dir.join(DATABASE);
-    if !database.exists() {
+    if !is_there(&database)? {
         return Err(StoreError::Absent(database));
     }
     let key = key::load(&key::path(data_dir))?;

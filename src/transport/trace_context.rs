@@ -10,6 +10,9 @@ const STATE: &str = "tracestate";
 /// The longest state that is passed on; the recommendation asks for no more.
 const LONGEST: usize = 512;
 
+/// The longest parent that is looked at; that of today's version has 55 characters.
+const LONGEST_PARENT: usize = 256;
+
 /// What a request says of the span that it is part of; nothing of it is believed but for the trace.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TraceContext {
@@ -54,6 +57,15 @@ impl TraceContext {
         }
     }
 
+    /// The trace that the headers name.
+    pub(super) fn trace_of(headers: &HeaderMap) -> Option<String> {
+        if !headers.contains_key(PARENT) {
+            return None;
+        }
+        let parent = Self::of_headers(headers).parent?;
+        parent.split('-').nth(1).map(str::to_owned)
+    }
+
     /// The same, for whoever begins a span.
     pub(super) fn origin(&self) -> Origin<'_> {
         Origin {
@@ -72,6 +84,9 @@ fn is_parent(text: &str) -> bool {
                 .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
     };
     let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    if text.len() > LONGEST_PARENT {
+        return false;
+    }
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, span, flags, further @ ..] = parts.as_slice() else {
         return false;

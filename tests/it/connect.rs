@@ -346,6 +346,13 @@ fn a_hook_stands_beside_others_and_keeps_what_somebody_added() {
     assert_eq!((hooks.as_array().unwrap().len(), &hooks[0]), (2, &theirs));
     let written = fs::read_to_string(&file).unwrap();
     assert!(written.contains(":9000 || exit 2"), "{written}");
+    for more in ["--on-error ask", "--trust high", "--agent=bob"] {
+        let edited = written.replace(" || exit 2", &format!(" {more} || exit 2"));
+        fs::write(&file, &edited).unwrap();
+        desk.connect(&[&write[..], &["http://127.0.0.1:8000"]].concat())
+            .refused("--force");
+        assert_eq!(fs::read_to_string(&file).unwrap(), edited);
+    }
     let edited = written.replace(" || exit 2", " --on-error ask || exit 2");
     fs::write(&file, &edited).unwrap();
     desk.connect(&[&write[..], &["http://127.0.0.1:8000"]].concat())

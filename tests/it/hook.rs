@@ -299,7 +299,7 @@ fn without_a_gateway_and_a_policy_there_is_no_leave() {
         format!("policies: {policy}\n"),
     )
     .unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&[], "say where the gateway is"),
         (&["--policies", "policies/default.yaml"], "no whole path"),
         (&["--data-dir", "data"], "no whole path"),
@@ -310,7 +310,11 @@ fn without_a_gateway_and_a_policy_there_is_no_leave() {
         ),
         (
             &["--url", "http://127.0.0.1:9", "--policies", &policy],
-            "no gateway answers",
+            "--policies name two places",
+        ),
+        (
+            &["--url", "http://127.0.0.1:9", "--data-dir", &data],
+            "--data-dir name two places",
         ),
         (&["--url", "gateway"], "not an address"),
         (

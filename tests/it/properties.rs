@@ -54,7 +54,8 @@ impl World {
 
     /// The tool that the request is about; a target of another type of action is none, even by a tool's name.
     fn tool(&self, request: &ActionRequest) -> Option<&ToolFacts> {
-        let is_tool = request.purpose != Purpose::Question || request.action == ActionType::ToolCall;
+        let is_tool =
+            request.purpose != Purpose::Question || request.action == ActionType::ToolCall;
         let mut tools = self.catalogue.iter().filter(|_| is_tool);
         tools.find(|tool| tool.name == request.resource.name)
     }

@@ -106,7 +106,12 @@ async fn what_is_always_blocked_is_denied_in_every_mode_and_a_dry_run_changes_no
 async fn a_dry_run_answers_as_the_call_would_also_for_names_that_no_tool_has() {
     let house = House::new().await;
     // A rule of the shipped policy speaks of both, and the operator is trusted with them.
-    for tool in ["drop_table", "delete_everything", "frobnicate", "restart_service"] {
+    for tool in [
+        "drop_table",
+        "delete_everything",
+        "frobnicate",
+        "restart_service",
+    ] {
         let call = |mode: &str| json!({ "tool_name": tool, "execution_mode": mode });
         let real = house.post("/tools/execute", &call("REAL")).await.body;
         let dry = house.post("/tools/execute", &call("SHADOW")).await.body;

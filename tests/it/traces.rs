@@ -405,3 +405,50 @@ async fn a_stream_is_a_span_until_it_is_open_and_what_it_looks_up_later_is_none(
     assert_eq!(parts(&spans, opened), ["execute_tool stream_audit"]);
     check(opened, &[("http.response.status_code", "200")]);
 }
+
+#[tokio::test]
+async fn whoever_is_nobody_makes_no_span_and_writes_nothing_into_the_trail() {
+    let collector = Collector::start().await;
+    let (house, admin) = House::asking(|house| house.traces = Some(collector.config())).await;
+    let admin = house.showing(&admin);
+    let auditor = admin.adds("eve", &["auditor"]).await;
+    let ask = |key: &str, parent: &str| {
+        let request = Request::builder()
+            .uri("/policy/status")
+            .header("host", "localhost");
+        let request = request.header("traceparent", parent.to_owned());
+        let request = request.header("authorization", format!("Bearer {key}"));
+        house.request(request.body(Body::empty()).unwrap())
+    };
+    let stranger = "pg_00000000_0000000000000000000000000000000000000000000000000";
+    assert_eq!(ask(stranger, PARENT).await.status, 401);
+    assert_eq!(
+        ask(&auditor, "00-<b>any text at all</b>-x").await.status,
+        200
+    );
+    assert_eq!(
+        ask(&auditor, &format!("01{}", "-".repeat(7000)))
+            .await
+            .status,
+        200
+    );
+    let trail = house
+        .showing(&auditor)
+        .get("/api/v1/audit?view=records")
+        .await;
+    assert_eq!(trail.status, 200, "{:?}", trail.body);
+    assert!(
+        !trail.body.to_string().contains("any text"),
+        "{:?}",
+        trail.body
+    );
+    house.app.close().await;
+    let spans = collector.seen();
+    assert!(!spans.is_empty(), "who is known makes spans");
+    assert!(
+        spans
+            .iter()
+            .all(|span| !span.trace.starts_with("0af7651916")),
+        "{spans:#?}"
+    );
+}

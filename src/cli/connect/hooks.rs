@@ -20,6 +20,9 @@ const COMMAND: &str = " hook claude-code ";
 /// on; 2 is a no.
 const FENCE: &str = " || exit 2";
 
+/// The flags that are written; with another one somebody changed the command.
+const FLAGS: [&str; 4] = ["--config", "--data-dir", "--policies", "--url"];
+
 /// The settings below the directory of the project, or below the home.
 pub(super) fn file() -> PathBuf {
     Path::new(".claude").join("settings.json")
@@ -60,7 +63,7 @@ fn command(item: &Value) -> Option<&str> {
         return None;
     };
     let command = only.get("command")?.as_str()?;
-    (command.contains("policyguard") && command.contains(COMMAND)).then_some(command)
+    command.contains(COMMAND).then_some(command)
 }
 
 fn is_hook(item: &Value) -> bool {
@@ -70,7 +73,10 @@ fn is_hook(item: &Value) -> bool {
 /// Whether a hook has the form of what is written here: one for every tool, without flags that somebody gave it.
 fn is_ours(item: &Value) -> bool {
     let written = command(item).is_some_and(|command| {
-        command.ends_with(FENCE) && !command.contains(" --on-") && !command.contains(" --agent ")
+        let flags = command.split_once(COMMAND).map(|(_, flags)| flags);
+        let flags = flags.and_then(|flags| flags.strip_suffix(FENCE));
+        let ours = |word: &str| !word.starts_with('-') || FLAGS.contains(&word);
+        flags.is_some_and(|flags| flags.split_whitespace().all(ours))
     });
     written && item.get("matcher").and_then(Value::as_str) == Some("*")
 }

@@ -13,8 +13,8 @@ use super::file::ClientFile;
 pub(in crate::cli) struct Standing {
     /// The name under which people know the client.
     pub(in crate::cli) client: &'static str,
-    /// How `connect` calls it.
-    pub(in crate::cli) argument: String,
+    /// What `connect` takes to write that file.
+    pub(in crate::cli) arguments: String,
     /// Its file.
     pub(in crate::cli) file: PathBuf,
     /// Where its entry leads.
@@ -66,10 +66,10 @@ fn of(client: ClientKind, scope: Scope, folder: &Path) -> Option<Standing> {
         Err(why) => Leads::Unread(why),
         Ok(document) => leads(client.entry_in(&document, NAME)?),
     };
-    let argument = client.to_possible_value()?;
+    let (name, reach) = (client.to_possible_value()?, scope.to_possible_value()?);
     Some(Standing {
         client: client.title(),
-        argument: argument.get_name().to_owned(),
+        arguments: format!("{} --scope {}", name.get_name(), reach.get_name()),
         file,
         leads,
     })

@@ -12,7 +12,7 @@ pub(super) fn all(config: &Config) -> Vec<Line> {
         .into_iter()
         .map(|one| {
             let (client, file) = (one.client, one.file.display());
-            let again = format!("policyguard connect {} --write", one.argument);
+            let again = format!("policyguard connect {} --write", one.arguments);
             match one.leads {
                 Leads::To(url) if is_elsewhere(&url, config) => {
                     let found = format!("{client} asks {url}, which is not the port set here");

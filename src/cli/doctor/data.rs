@@ -1,6 +1,7 @@
 //! The data directory, and what is stored in it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -57,15 +58,15 @@ pub(super) fn all(config: &Config) -> Vec<Line> {
 
 fn directory(dir: &Path) -> Line {
     let shown = dir.display();
-    let Ok(metadata) = fs::metadata(dir) else {
-        let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
-        let above = above.unwrap_or(Path::new("."));
-        return if above.exists() && access(above, Access::WRITE_OK).is_err() {
+    let metadata = match fs::metadata(dir) {
+        Ok(metadata) => metadata,
+        Err(fault) if fault.kind() == ErrorKind::NotFound && can_be_made(dir) => {
+            return Line::ok(DIRECTORY, format!("`{shown}` is made by the first start"));
+        }
+        Err(fault) => {
             let mend = format!("mkdir -p -m 700 {shown}, or another one with --data-dir");
-            Line::fail(DIRECTORY, format!("`{shown}` cannot be made"), mend)
-        } else {
-            Line::ok(DIRECTORY, format!("`{shown}` is made by the first start"))
-        };
+            return Line::fail(DIRECTORY, format!("`{shown}` is not there: {fault}"), mend);
+        }
     };
     if !metadata.is_dir() {
         let mend = "name another one with --data-dir";
@@ -84,6 +85,18 @@ fn directory(dir: &Path) -> Line {
         DIRECTORY,
         format!("`{shown}` can be written, by this user alone"),
     )
+}
+
+/// Whether the nearest folder above that is there can be written.
+fn can_be_made(dir: &Path) -> bool {
+    let above = dir.ancestors().skip(1).map(|above| match above {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        above => above,
+    });
+    let mut there = above.filter(|above| above.exists());
+    there
+        .next()
+        .is_some_and(|above| above.is_dir() && access(above, Access::WRITE_OK).is_ok())
 }
 
 fn store(survey: &Survey) -> Line {
@@ -148,7 +161,10 @@ fn keys(config: &Config, survey: Option<&Survey>, now: Timestamp) -> Line {
         return Line::warn(KEYS, found, mend);
     }
     let keys = book.keys();
-    let live: Vec<&&Kept> = keys.iter().filter(|kept| kept.key.is_live(now)).collect();
+    let live: Vec<&&Kept> = keys
+        .iter()
+        .filter(|kept| kept.key.is_live(now) && !kept.key.bootstrap)
+        .collect();
     let ends = |kept: &&&Kept| {
         let end = kept
             .key

@@ -8,7 +8,8 @@ mod event; // what Claude Code asks
 mod files; // the engine over policy files
 mod gateway; // the engine of a running gateway
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::config::{Config, ValueOrigin, load_named};
 use crate::domain::TrustLevel;
 use crate::governance::LOCKDOWN_FILE;
 
-use super::client::{Find, is_served};
+use super::client::{Find, SOCKET};
 use super::{CliError, Exit, Global, block_on, flags};
 
 use answer::{Answer, Verdict};
@@ -132,6 +133,11 @@ struct Asking {
 impl Asking {
     /// The verdict of the gateway that is named or owns the data directory; of the policy files where no gateway ever was.
     async fn ask(self, config: &Config, event: &Event) -> Result<Verdict, Fault> {
+        if let (Some(url), Some(flag)) = (&self.url, place_by_flag(config)) {
+            return Err(format!(
+                "`{url}` (--url or POLICYGUARD_URL) and {flag} name two places to ask; leave one of them out"
+            ));
+        }
         let find = Find {
             config,
             url: self.url.clone(),
@@ -153,6 +159,16 @@ impl Asking {
     }
 }
 
+/// The flag that names a place of this machine, which an address from the environment must not go before.
+fn place_by_flag(config: &Config) -> Option<&'static str> {
+    let places = config.resolved.iter();
+    let mut places = places.filter(|setting| matches!(setting.key, "data_dir" | "policies"));
+    places.find_map(|setting| match setting.origin {
+        ValueOrigin::Flag(flag) => Some(flag),
+        ValueOrigin::Default | ValueOrigin::File(_) | ValueOrigin::Environment(_) => None,
+    })
+}
+
 /// Whether a gateway serves the data directory. One that it has left takes with it what counts beside the files (mode,
 /// lockdown, suspensions), so that nothing can be decided until it is back.
 fn is_there(config: &Config) -> Result<bool, Fault> {
@@ -172,19 +188,30 @@ fn is_there(config: &Config) -> Result<bool, Fault> {
     }
     let folder = &config.data_dir;
     check_whole("--data-dir", folder)?;
-    if is_served(config) {
-        return Ok(true);
+    let unseen = |fault: std::io::Error| {
+        let folder = folder.display();
+        format!("whether a gateway serves `{folder}` cannot be seen by this user: {fault}")
+    };
+    match UnixStream::connect(folder.join(SOCKET)) {
+        Ok(_) => return Ok(true),
+        Err(fault) if is_silence(&fault) => {}
+        Err(fault) => return Err(unseen(fault)),
     }
-    if [DATABASE, LOCKDOWN_FILE]
-        .iter()
-        .any(|file| folder.join(file).exists())
-    {
-        return Err(format!(
-            "the gateway of `{}` does not run: start it with `policyguard serve --data-dir`",
-            folder.display()
-        ));
+    for file in [DATABASE, LOCKDOWN_FILE] {
+        if folder.join(file).try_exists().map_err(unseen)? {
+            return Err(format!(
+                "the gateway of `{}` does not run: start it with `policyguard serve --data-dir`",
+                folder.display()
+            ));
+        }
     }
     Ok(false)
+}
+
+/// Whether nobody listens, as far as anybody could tell.
+fn is_silence(fault: &std::io::Error) -> bool {
+    let kind = fault.kind();
+    kind == ErrorKind::NotFound || kind == ErrorKind::ConnectionRefused
 }
 
 /// Refuses a path that means something else in every directory: the agent may write in the one where it works.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::pipeline::{Call, Caller, Credentials, Door, Roles, Source};
 use crate::telemetry::Span;
+use crate::transport::trace_context::TraceContext;
 use crate::transport::{body, traced};
 use crate::wire::{FieldProblem, Problem, ProblemCode, read_object, read_value};
 
@@ -223,6 +224,19 @@ impl Asker {
         })
     }
 
+    /// The same, whose calls are part of this span.
+    pub(super) fn within(self, span: Span) -> Self {
+        let caller = match span.trace_id() {
+            Some(trace_id) => self.caller.traced(trace_id),
+            None => self.caller,
+        };
+        Self {
+            caller,
+            span,
+            ..self
+        }
+    }
+
     /// The same, through this door.
     pub(super) fn through(self, door: Door) -> Self {
         Self {
@@ -253,13 +267,11 @@ pub(super) fn find_caller(rest: &Rest, request: &Request) -> Caller {
         .extensions()
         .get::<RequestId>()
         .map(|id| id.0.clone());
-    let traced = request.extensions().get().and_then(Span::trace_id);
-    let trace_id = traced.or_else(|| Some(header("traceparent")?.split('-').nth(1)?.to_owned()));
     let source = Source {
         address,
         user_agent: header("user-agent"),
         request_id,
-        trace_id,
+        trace_id: TraceContext::trace_of(request.headers()),
         ..Source::default()
     };
     Caller::new(rest.door, source)

@@ -13,7 +13,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::extract::Asker;
 use crate::pipeline::{Credentials, Pipeline};
-use crate::telemetry::Span;
 
 /// How often it is looked whether the credential still counts.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,11 +29,6 @@ pub(super) fn while_known(
     let shown = asker.filter(|asker| matches!(asker.credentials, Credentials::Shown(_)));
     let Some(asker) = shown.filter(|_| streams) else {
         return response;
-    };
-    // The request is answered, and its span ends with that.
-    let asker = Asker {
-        span: Span::default(),
-        ..asker
     };
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 
 use crate::pipeline::{Caller, Credentials, Door, Unanswered};
+use crate::telemetry::Span;
 use crate::wire::{Problem, ProblemCode};
 
 use super::extract::Asker;
@@ -179,7 +180,7 @@ async fn admit(
         caller: caller.clone(),
         credentials,
         roles,
-        span: request.extensions().get().cloned().unwrap_or_default(),
+        span: Span::default(),
     };
     request.extensions_mut().insert(asker);
     Ok(())

@@ -53,15 +53,14 @@ impl Service {
     }
 
     /// Answers a request as it is, with a body that is read as it comes.
-    pub async fn open(&self, mut request: Request<Body>) -> Response {
-        let span = traced::begin(&self.rest, &mut request);
-        let response = layers::guard(&self.rest, request, |request| self.route(request)).await;
-        traced::end(&span, &response);
-        response
+    pub async fn open(&self, request: Request<Body>) -> Response {
+        layers::guard(&self.rest, request, |request| self.route(request)).await
     }
 
-    async fn route(&self, request: Request<Body>) -> Response {
+    async fn route(&self, mut request: Request<Body>) -> Response {
+        let span = traced::begin(&self.rest, &mut request);
         let Ok(reply) = self.router.clone().oneshot(request).await;
+        traced::end(&span, &reply);
         reply
     }
 

@@ -7,6 +7,7 @@ use crate::telemetry::{Side, Span};
 use crate::transport::mcp;
 use crate::transport::trace_context::TraceContext;
 
+use super::extract::Asker;
 use super::{ROUTES, Rest};
 
 /// Methods by their names; a caller can invent others.
@@ -27,12 +28,18 @@ const OTHERS: [&str; 10] = [
     "/tools/execute/batch",
 ];
 
-/// Begins the span of this request, and puts it beside it for the calls that it makes.
+/// Begins the span of a request that was let in, and gives it to whoever asks, for the calls that it makes.
+///
+/// Who is nobody makes none: a stranger could fill the collector, and say what is recorded.
 pub(super) fn begin(rest: &Rest, request: &mut Request) -> Span {
     let path = request.uri().path();
     if !rest.traces.are_on() || QUIET.contains(&path) {
         return Span::default();
     }
+    let known = request.extensions().get::<Asker>().cloned();
+    let Some(asker) = known.filter(|asker| asker.roles.is_some()) else {
+        return Span::default();
+    };
     let method = request.method().as_str();
     let method = METHODS.into_iter().find(|known| *known == method);
     let route = template(path);
@@ -49,7 +56,7 @@ pub(super) fn begin(rest: &Rest, request: &mut Request) -> Span {
         span.say("http.route", route);
     }
     span.say("policyguard.door", rest.door.as_str());
-    request.extensions_mut().insert(span.clone());
+    request.extensions_mut().insert(asker.within(span.clone()));
     span
 }
 
