@@ -45,7 +45,7 @@ python_tools() {
 in_namespaces() {
   local as_root=()
   if [[ $(id -u) -ne 0 ]]; then
-    as_root=(sudo --preserve-env=CHART_UPDATE,CHART_WITHOUT_CGROUPS)
+    as_root=(sudo "--preserve-env=CHART_UPDATE,CHART_WITHOUT_CGROUPS")
   fi
   "${as_root[@]}" env PYTHONDONTWRITEBYTECODE=1 unshare --mount --net --propagation private "$@"
 }
