@@ -19,7 +19,7 @@ use super::{CliError, Exit};
 /// `policyguard backup`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  policyguard backup /backups/policyguard-monday.db\n  kubectl exec policyguard-0 -- policyguard backup - > monday.db"
+    after_help = "Examples:\n  policyguard backup /backups/policyguard-monday.db\n  (umask 077; kubectl exec policyguard-0 -- policyguard backup - > monday.db)"
 )]
 pub(super) struct BackupArgs {
     /// File to write, which must not be there yet; `-` writes to standard output
