@@ -1,5 +1,6 @@
 //! Where a command finds its gateway: at an address, behind the socket of the data directory, or in itself.
 
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -123,9 +124,27 @@ pub(super) fn without_traces(config: &Config) -> Config {
     }
 }
 
-/// Whether a gateway listens on the socket of the data directory.
+/// Whether a gateway listens on the socket of the data directory, as far as this user can see.
 pub(super) fn is_served(config: &Config) -> bool {
-    UnixStream::connect(config.data_dir.join(SOCKET)).is_ok()
+    served(config).unwrap_or(false)
+}
+
+/// Whether a gateway listens on the socket of the data directory.
+///
+/// # Errors
+/// When this user cannot see that.
+pub(super) fn served(config: &Config) -> io::Result<bool> {
+    match UnixStream::connect(config.data_dir.join(SOCKET)) {
+        Ok(_) => Ok(true),
+        Err(fault) if is_silence(&fault) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether nobody listens, as far as anybody could tell.
+fn is_silence(fault: &io::Error) -> bool {
+    let kind = fault.kind();
+    kind == ErrorKind::NotFound || kind == ErrorKind::ConnectionRefused
 }
 
 impl Gateway {

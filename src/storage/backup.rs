@@ -9,9 +9,9 @@ use crate::audit::{Report, TrailReader as _};
 use crate::domain::Secret;
 
 use super::error::StoreError;
-use super::owner::{Owner, is_there, make_dir, sync_dir};
+use super::owner::{Owner, is_there, make_dir, sync};
 use super::sqlite::{Reader, backup};
-use super::{DATABASE, key};
+use super::{DATABASE, database_of, key};
 
 /// Writes everything that the data directory keeps, as it is at one moment, into a new file that only its owner can read.
 ///
@@ -20,10 +20,7 @@ use super::{DATABASE, key};
 /// # Errors
 /// When the file exists, there is no store, or one of them cannot be read or written.
 pub fn back_up(data_dir: &Path, file: &Path) -> Result<(), StoreError> {
-    let database = data_dir.join(DATABASE);
-    if !is_there(&database)? {
-        return Err(StoreError::Absent(database));
-    }
+    let database = database_of(data_dir)?;
     if is_there(file)? {
         return Err(StoreError::Taken(file.to_owned()));
     }
@@ -39,7 +36,7 @@ pub fn back_up(data_dir: &Path, file: &Path) -> Result<(), StoreError> {
     }
     written?;
     // The file is there; a folder that cannot be synced loses it with the power at worst.
-    drop(file.parent().map(sync_dir));
+    drop(file.parent().map(sync));
     Ok(())
 }
 
@@ -73,7 +70,7 @@ pub fn restore(
         if report.intact {
             key::put(data_dir, &key_file, &bytes)?;
             fs::rename(&draft, &database).map_err(StoreError::file("write", &database))?;
-            sync_dir(data_dir)?;
+            sync(data_dir)?;
         }
         Ok(report)
     });
@@ -138,10 +135,4 @@ fn make(path: &Path) -> Result<(), StoreError> {
             StoreError::file("write", path)(fault)
         }
     })
-}
-
-fn sync(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(StoreError::file("sync", path))
 }

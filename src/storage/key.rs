@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::owner::sync_dir;
+use super::owner::sync;
 use crate::domain::Secret;
 
 const LENGTH: usize = 32;
@@ -74,7 +74,7 @@ pub(super) fn put(dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreErro
         });
     written.map_err(StoreError::file("write", &draft))?;
     fs::rename(&draft, path).map_err(StoreError::file("write", path))?;
-    sync_dir(dir)
+    sync(dir)
 }
 
 /// 16 random hex digits.

@@ -52,13 +52,28 @@ pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
 /// # Errors
 /// When there is no store, or it or its key cannot be read.
 pub fn open_reader(data_dir: &Path) -> Result<Arc<dyn TrailReader>, StoreError> {
-    let database = data_dir.join(DATABASE);
-    if !owner::is_there(&database)? {
-        return Err(StoreError::Absent(database));
-    }
+    let database = database_of(data_dir)?;
     let key = key::load(&key::path(data_dir))?;
     let reader = Reader::open(&database, &key).map_err(|fault| fault.of(&database))?;
     Ok(Arc::new(reader))
+}
+
+/// Whether the data directory holds a store.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn holds_store(data_dir: &Path) -> Result<bool, StoreError> {
+    owner::is_there(&data_dir.join(DATABASE))
+}
+
+/// The database of a data directory that holds a store.
+fn database_of(data_dir: &Path) -> Result<PathBuf, StoreError> {
+    let database = data_dir.join(DATABASE);
+    if holds_store(data_dir)? {
+        Ok(database)
+    } else {
+        Err(StoreError::Absent(database))
+    }
 }
 
 /// Opens a store of its own in a new directory, which goes away with it.
@@ -79,7 +94,7 @@ fn open_in(dir: &Path, temporary: Option<Temporary>) -> Result<Store, StoreError
     owner::make_file(&database)?;
     let torn = sqlite::ended_in_a_commit(&database)?;
     sqlite::prepare(&database, &key).map_err(|fault| fault.of(&database))?;
-    owner::sync_dir(dir)?;
+    owner::sync(dir)?;
     let states = Arc::new(States::open(&database)?);
     Ok(Store {
         database,

@@ -109,11 +109,11 @@ pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     made.map(drop).map_err(StoreError::file("open", path))
 }
 
-/// Puts the directory's own entries on disk.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(StoreError::file("sync", dir))
+/// Puts a file, or a directory's own entries, on disk.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(StoreError::file("sync", path))
 }
 
 #[cfg(test)]

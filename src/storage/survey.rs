@@ -6,10 +6,9 @@ use crate::audit::TrailReader as _;
 use crate::domain::Timestamp;
 
 use super::error::StoreError;
-use super::owner::is_there;
 use super::room::{Room, Space};
 use super::sqlite::{self, Reader, States};
-use super::{DATABASE, key};
+use super::{database_of, key};
 
 /// What a look at a store finds.
 #[derive(Debug)]
@@ -33,10 +32,7 @@ pub struct Survey {
 /// # Errors
 /// As [`open`](super::open), but for its owner, who is left alone.
 pub fn survey(data_dir: &Path) -> Result<Survey, StoreError> {
-    let database = data_dir.join(DATABASE);
-    if !is_there(&database)? {
-        return Err(StoreError::Absent(database));
-    }
+    let database = database_of(data_dir)?;
     let key = key::load(&key::path(data_dir))?;
     let (schema, newest_schema) =
         sqlite::schema(&database, &key).map_err(|fault| fault.of(&database))?;

@@ -1,13 +1,12 @@
 //! What docs/how-to/clients.md tells people to write: read as each client reads it, and tried.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::House;
-use crate::support::mcp::Client;
+use crate::support::mcp::{Client, greeted};
 
 /// The first block of this language below the heading.
 fn block(heading: &str, language: &str) -> String {
@@ -44,22 +43,11 @@ fn try_command(command: &Value, arguments: &Value) {
             other => other.to_owned(),
         })
         .collect();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_policyguard"))
-        .args(arguments)
-        .current_dir(dir.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let greeting = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "initialize",
-        "params": crate::support::mcp::greeting(),
-    });
-    let mut input = child.stdin.take().unwrap();
-    writeln!(input, "{greeting}").unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
+    let output = greeted(
+        Command::new(env!("CARGO_BIN_EXE_policyguard"))
+            .args(arguments)
+            .current_dir(dir.path()),
+    );
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -1,15 +1,15 @@
 //! `connect`: what it does to the files of people. What it prints is in tests/cases/cli/connect.md.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::console::BINARY;
+use crate::support::mcp::greeted;
 
 const CLIENTS: [&str; 6] = [
     "claude-code",
@@ -403,21 +403,12 @@ fn the_program_that_a_client_is_told_to_start_speaks() {
     let server = read(written.unwrap())["mcpServers"]["policyguard"].clone();
     let arguments = server["args"].as_array().unwrap().iter();
     // As a client does: from anywhere, knowing nothing.
-    let mut child = Command::new(server["command"].as_str().unwrap())
-        .args(arguments.map(|argument| argument.as_str().unwrap()))
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let greeting = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "initialize",
-        "params": crate::support::mcp::greeting(),
-    });
-    writeln!(child.stdin.take().unwrap(), "{greeting}").unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = greeted(
+        Command::new(server["command"].as_str().unwrap())
+            .args(arguments.map(|argument| argument.as_str().unwrap()))
+            .env_clear()
+            .current_dir("/"),
+    );
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["result"]["serverInfo"]["name"], json!("policyguard"));
     assert!(desk.dir.path().join("project/kept/policyguard.db").exists());

@@ -299,7 +299,8 @@ fn without_a_gateway_and_a_policy_there_is_no_leave() {
         format!("policies: {policy}\n"),
     )
     .unwrap();
-    let cases: [(&[&str], &str); 10] = [
+    let unseen = format!("{policy}/data");
+    let cases: [(&[&str], &str); 11] = [
         (&[], "say where the gateway is"),
         (&["--policies", "policies/default.yaml"], "no whole path"),
         (&["--data-dir", "data"], "no whole path"),
@@ -315,6 +316,10 @@ fn without_a_gateway_and_a_policy_there_is_no_leave() {
         (
             &["--url", "http://127.0.0.1:9", "--data-dir", &data],
             "--data-dir name two places",
+        ),
+        (
+            &["--data-dir", &unseen, "--policies", &policy],
+            "cannot be seen",
         ),
         (&["--url", "gateway"], "not an address"),
         (

@@ -8,8 +8,8 @@ mod event; // what Claude Code asks
 mod files; // the engine over policy files
 mod gateway; // the engine of a running gateway
 
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::net::UnixStream;
+use std::fmt;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::config::{Config, ValueOrigin, load_named};
 use crate::domain::TrustLevel;
 use crate::governance::LOCKDOWN_FILE;
+use crate::storage;
 
-use super::client::{Find, SOCKET};
+use super::client::{Find, served};
 use super::{CliError, Exit, Global, block_on, flags};
 
 use answer::{Answer, Verdict};
@@ -29,8 +30,6 @@ use event::Event;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The agent that is asked about when nobody names one.
 const AGENT: &str = "claude-code";
-/// The store in a data directory.
-const DATABASE: &str = "policyguard.db";
 
 /// `policyguard hook`.
 #[derive(Debug, Args)]
@@ -188,30 +187,22 @@ fn is_there(config: &Config) -> Result<bool, Fault> {
     }
     let folder = &config.data_dir;
     check_whole("--data-dir", folder)?;
-    let unseen = |fault: std::io::Error| {
-        let folder = folder.display();
-        format!("whether a gateway serves `{folder}` cannot be seen by this user: {fault}")
+    let shown = folder.display();
+    let unseen = |fault: &dyn fmt::Display| {
+        format!("whether a gateway serves `{shown}` cannot be seen by this user: {fault}")
     };
-    match UnixStream::connect(folder.join(SOCKET)) {
-        Ok(_) => return Ok(true),
-        Err(fault) if is_silence(&fault) => {}
-        Err(fault) => return Err(unseen(fault)),
+    if served(config).map_err(|fault| unseen(&fault))? {
+        return Ok(true);
     }
-    for file in [DATABASE, LOCKDOWN_FILE] {
-        if folder.join(file).try_exists().map_err(unseen)? {
-            return Err(format!(
-                "the gateway of `{}` does not run: start it with `policyguard serve --data-dir`",
-                folder.display()
-            ));
-        }
+    let halted = folder.join(LOCKDOWN_FILE).try_exists();
+    if storage::holds_store(folder).map_err(|fault| unseen(&fault))?
+        || halted.map_err(|fault| unseen(&fault))?
+    {
+        return Err(format!(
+            "the gateway of `{shown}` does not run: start it with `policyguard serve --data-dir`"
+        ));
     }
     Ok(false)
-}
-
-/// Whether nobody listens, as far as anybody could tell.
-fn is_silence(fault: &std::io::Error) -> bool {
-    let kind = fault.kind();
-    kind == ErrorKind::NotFound || kind == ErrorKind::ConnectionRefused
 }
 
 /// Refuses a path that means something else in every directory: the agent may write in the one where it works.

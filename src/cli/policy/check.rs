@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{self, Format};
 use crate::cli::{CliError, Exit};
-use crate::policy::{self, Bundle, Finding};
+use crate::policy::{self, Bundle, Finding, Source};
 
 use super::{Desk, shown};
 
@@ -21,10 +21,7 @@ pub(super) struct CheckArgs {
 /// Prints every finding; exits 3 when one of them is an error.
 pub(super) fn run(desk: &Desk, args: &CheckArgs, format: Format) -> Result<Exit, CliError> {
     let sources = desk.sources(args.path.as_deref())?;
-    let (bundle, findings, notes) = match policy::check(&sources, &desk.tools, desk.now) {
-        Ok(loaded) => (Some(loaded.bundle), loaded.findings, loaded.notes),
-        Err(findings) => (None, findings, Vec::new()),
-    };
+    let (bundle, findings, notes) = judged(desk, &sources);
     let value = json!({
         "ok": bundle.is_some(),
         "files": sources.iter().map(policy::Source::name).collect::<Vec<_>>(),
@@ -50,12 +47,17 @@ pub(super) fn run(desk: &Desk, args: &CheckArgs, format: Format) -> Result<Exit,
 /// What `check` would say of the configured policy: whether it loads, how many findings there are, and all in a line.
 pub(super) fn in_short(desk: &Desk) -> Result<(bool, usize, String), CliError> {
     let sources = desk.sources(None)?;
-    let (bundle, findings) = match policy::check(&sources, &desk.tools, desk.now) {
-        Ok(loaded) => (Some(loaded.bundle), loaded.findings),
-        Err(findings) => (None, findings),
-    };
+    let (bundle, findings, _) = judged(desk, &sources);
     let line = verdict(bundle.as_ref(), &findings);
     Ok((bundle.is_some(), findings.len(), line))
+}
+
+/// The bundle, unless a finding refuses it, with every finding and note.
+fn judged(desk: &Desk, sources: &[Source]) -> (Option<Bundle>, Vec<Finding>, Vec<String>) {
+    match policy::check(sources, &desk.tools, desk.now) {
+        Ok(loaded) => (Some(loaded.bundle), loaded.findings, loaded.notes),
+        Err(findings) => (None, findings, Vec::new()),
+    }
 }
 
 fn summary(bundle: &Bundle) -> Value {

@@ -1,5 +1,8 @@
 //! A client of `/mcp`, as plain as curl.
 
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::response::Response;
@@ -135,6 +138,20 @@ impl Client {
         let body = body.map_or_else(Body::empty, Body::from);
         self.service.open(request.body(body).unwrap()).await
     }
+}
+
+/// What a program that a client starts answers to its greeting.
+pub(crate) fn greeted(program: &mut Command) -> Output {
+    let mut child = program
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let greeting =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting() });
+    writeln!(child.stdin.take().unwrap(), "{greeting}").unwrap();
+    child.wait_with_output().unwrap()
 }
 
 /// What a client says first.
